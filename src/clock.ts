@@ -13,6 +13,8 @@ export interface Clock {
   /** Calls `callback` once after `delayMs`. The timer does not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): Timer;
   clearTimer(timer: Timer | undefined): void;
+  /** Calls `callback` once after the current turn of the event loop (`setImmediate`): for work that is collected and done together. */
+  defer(callback: () => void): void;
 }
 
 /** Resolves after `delayMs` of the given clock. */
@@ -33,5 +35,8 @@ export const systemClock: Clock = {
   },
   clearTimer: (timer) => {
     if (timer !== undefined) clearTimeout(timer as NodeJS.Timeout);
+  },
+  defer: (callback) => {
+    setImmediate(callback);
   },
 };

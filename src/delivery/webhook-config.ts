@@ -89,6 +89,12 @@ export interface WebhookConfig {
   readonly delivery: DeliverySettings;
   /** Never disabled by failures. */
   readonly exempt: boolean;
+  /** `spec.suspend`: held, and seen as a person's toggle. */
+  readonly suspend: boolean;
+  /** Value of the annotation `webhook-operator.dev/reactivate`; absent when there is none. */
+  readonly reactivateAnnotation?: string;
+  /** Whether `verification.method` is None: the URL counts as verified without a request. */
+  readonly verification: VerificationMethod;
   /** Absent while control can't build it (Secret or class missing): then `hold` says why. */
   readonly target?: Target;
   /** Why control wants no deliveries now, although the webhook may be owed events; absent = deliver. */
