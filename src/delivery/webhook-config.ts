@@ -74,6 +74,8 @@ export interface Target {
   readonly signingScheme: 'StandardWebhooks' | 'None';
   readonly payloadFormat: PayloadFormat;
   readonly network: NetworkPolicy;
+  /** Secret values in `url` and `headers`: masked in whatever a receiver says back. */
+  readonly secretValues: readonly string[];
 }
 
 /** One Webhook as the engine knows it: spec, class and Secrets resolved by control. Replaced as a whole on every change. */

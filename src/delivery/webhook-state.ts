@@ -10,7 +10,7 @@ import type { DeliverySettings, ReactivateBy, WebhookConfig } from './webhook-co
 export type DisableReason = 'FailureThresholdReached' | 'RetriesExhausted' | 'ReceiverGone' | 'ReceiverRequested';
 
 /** The operator's decision to stop a webhook; cleared by a person only. */
-export interface Verdict {
+export interface DisableVerdict {
   readonly reason: DisableReason;
   readonly message: string;
   readonly at: number;
@@ -70,14 +70,16 @@ export interface WebhookState {
   readonly failingSince?: number;
   /** Events that ran out of attempts since the last success or reactivation. */
   readonly exhausted: number;
-  readonly verdict?: Verdict;
-  readonly lastDisabled?: Verdict;
+  readonly verdict?: DisableVerdict;
+  readonly lastDisabled?: DisableVerdict;
   /** When and how a person cleared the last verdict. */
   readonly reactivated?: { readonly at: number; readonly by: ReactivateBy };
   readonly verification?: Verification;
   readonly owed?: Owed;
   /** What was last seen of the user's switches: only something newer clears a verdict. */
   readonly handled: { readonly annotation?: string; readonly urlHash?: string; readonly generation: number };
+  /** Deliveries of this webhook that were lost, ever: refused by a full backlog, or gone from EVENTS before they were sent. */
+  readonly lost: number;
   readonly lastSuccess?: SuccessRecord;
   readonly lastFailure?: FailureRecord;
   readonly ordered?: OrderedPosition;
@@ -89,7 +91,7 @@ export type Transition =
   | { readonly kind: 'Failing'; readonly failure: FailureRecord; readonly streak: number }
   | { readonly kind: 'Warned'; readonly streak: number }
   | { readonly kind: 'Healthy' }
-  | { readonly kind: 'Disabled'; readonly verdict: Verdict }
+  | { readonly kind: 'Disabled'; readonly verdict: DisableVerdict }
   | { readonly kind: 'Reactivated'; readonly by: ReactivateBy };
 
 export interface Change {
@@ -107,6 +109,7 @@ export function initialState(config: WebhookConfig): WebhookState {
     epoch: 1,
     streak: 0,
     exhausted: 0,
+    lost: 0,
     handled: handledOf(config),
   };
 }
@@ -292,7 +295,7 @@ function disabled(
   context: Pick<AttemptContext, 'now'>,
   cause: { readonly reason: DisableReason; readonly message: string; readonly eventID: string },
 ): Change {
-  const verdict: Verdict = {
+  const verdict: DisableVerdict = {
     ...cause,
     at: context.now,
     ...(state.failingSince === undefined ? {} : { failingSince: state.failingSince }),
