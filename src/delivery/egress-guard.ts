@@ -1,0 +1,77 @@
+/**
+ * Tells an outage of our own way out from broken receivers (DESIGN 5.10): while many webhooks on many hosts fail at network
+ * level at once, none must be disabled for it.
+ */
+import type { FailureReason } from './attempt.ts';
+
+const windowMs = 60_000;
+const minHosts = 10;
+const suspectedShare = 0.2;
+
+const networkReasons: ReadonlySet<FailureReason> = new Set<FailureReason>([
+  'Timeout',
+  'ConnectionRefused',
+  'ConnectionReset',
+  'ConnectionFailed',
+  'TLSError',
+  'DNSError',
+]);
+
+/** Whether a failure could just as well be our own network's. */
+export function isNetworkFailure(reason: FailureReason): boolean {
+  return networkReasons.has(reason);
+}
+
+interface Failure {
+  readonly host: string;
+  readonly at: number;
+}
+
+export class EgressGuard {
+  readonly #now: () => number;
+  /** The last failure of each webhook that has had no answer since, oldest first. */
+  readonly #failures = new Map<string, Failure>();
+  readonly #webhooksByHost = new Map<string, number>();
+
+  /** @param now Monotonic milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  recordNetworkFailure(uid: string, host: string): void {
+    // Taken out first: a Map keeps the place of a key that is set again.
+    this.forget(uid);
+    this.#failures.set(uid, { host, at: this.#now() });
+    this.#webhooksByHost.set(host, (this.#webhooksByHost.get(host) ?? 0) + 1);
+    this.#dropOld();
+  }
+
+  /** Any answer of the receiver, an error too, shows that the way to it is open. */
+  recordAnswer(uid: string): void {
+    if (this.#failures.size > 0) this.forget(uid);
+  }
+
+  /** The webhook is gone, or this replica no longer delivers for it. */
+  forget(uid: string): void {
+    const failure = this.#failures.get(uid);
+    if (failure === undefined) return;
+    this.#failures.delete(uid);
+    const left = (this.#webhooksByHost.get(failure.host) ?? 0) - 1;
+    if (left > 0) this.#webhooksByHost.set(failure.host, left);
+    else this.#webhooksByHost.delete(failure.host);
+  }
+
+  /** @param activeWebhooks How many webhooks this replica delivers for. */
+  suspected(activeWebhooks: number): boolean {
+    this.#dropOld();
+    return this.#webhooksByHost.size >= minHosts && this.#failures.size > activeWebhooks * suspectedShare;
+  }
+
+  #dropOld(): void {
+    const oldest = this.#now() - windowMs;
+    for (const [uid, failure] of this.#failures) {
+      if (failure.at > oldest) return;
+      this.forget(uid);
+    }
+  }
+}
