@@ -42,14 +42,19 @@ export type RequestResult =
       readonly headers: Readonly<Record<string, string>>;
       /** The first bytes of the body, for messages; empty for a 2xx unless `maxResponseBytes` was given. */
       readonly body: Uint8Array;
+      /** Why `body` is not all of it; absent when it is, or when nobody wanted it. */
+      readonly incomplete?: IncompleteBody;
       readonly durationMs: number;
     }
   | {
       readonly kind: 'Error';
-      readonly reason: Exclude<FailureReason, 'HTTPStatus' | 'Redirect' | 'PayloadInvalid' | 'SecretNotFound'>;
+      readonly reason: Exclude<FailureReason, 'HTTPStatus' | 'Redirect' | 'SecretNotFound'>;
       readonly message: string;
       readonly durationMs: number;
     };
+
+/** The body went over the limit, did not end before the deadline, or broke off. */
+export type IncompleteBody = 'Limit' | 'Timeout' | 'Reset';
 
 /** The I/O port of the engine towards receivers. Never throws: every fault is a {@link RequestResult}. */
 export interface Sender {
