@@ -1,4 +1,10 @@
-import type { ProducerHeaders } from './producer-headers.ts';
+import type { HeaderLookup } from './event-identity.ts';
+
+/** The producer's headers of one event; the message of a stored event is one. */
+export interface ProducerHeaders extends HeaderLookup {
+  /** All of them, built on demand: not for the hot path. */
+  headers(): Record<string, string>;
+}
 
 /** One event as requests are built from it; the same on each attempt, wherever it was read from. */
 export interface DeliveryEvent {

@@ -17,34 +17,34 @@ export interface Payload {
 }
 
 const json = 'application/json';
+const structuredContentType = 'application/cloudevents+json; charset=utf-8';
 const noHeaders: readonly string[] = [];
+
+const builders: Readonly<Record<PayloadFormat, (event: DeliveryEvent) => Payload>> = {
+  Raw: (event) => raw(event, noHeaders),
+  Event: (event) => envelope('{"event":', event),
+  StandardWebhooks: (event) => envelope(standardHead(event), event),
+  CloudEventsStructured: (event) =>
+    isStructuredCloudEvent(event)
+      ? raw(event, noHeaders)
+      : { body: structuredBody(event), contentType: structuredContentType, extraHeaders: noHeaders },
+  CloudEventsBinary: (event) => raw(event, isStructuredCloudEvent(event) ? noHeaders : binaryHeaders(event)),
+};
 
 /**
  * Throws {@link PayloadInvalidError} when an envelope is asked for and the event's bytes are no JSON. An event that is a
  * structured CloudEvent already stays as it is in both CloudEvents formats.
  */
 export function buildPayload(format: PayloadFormat, event: DeliveryEvent): Payload {
-  switch (format) {
-    case 'Event':
-      return { body: spliceJSON('{"event":', event.data, '}'), contentType: json, extraHeaders: noHeaders };
-    case 'StandardWebhooks':
-      return { body: spliceJSON(standardHead(event), event.data, '}'), contentType: json, extraHeaders: noHeaders };
-    case 'CloudEventsStructured':
-      if (isStructuredCloudEvent(event)) return raw(event, noHeaders);
-      return {
-        body: structuredBody(event),
-        contentType: 'application/cloudevents+json; charset=utf-8',
-        extraHeaders: noHeaders,
-      };
-    case 'CloudEventsBinary':
-      return raw(event, isStructuredCloudEvent(event) ? noHeaders : binaryHeaders(event));
-    case 'Raw':
-      return raw(event, noHeaders);
-  }
+  return builders[format](event);
 }
 
 function raw(event: DeliveryEvent, extraHeaders: readonly string[]): Payload {
   return { body: event.data, contentType: declaredContentType(event) ?? json, extraHeaders };
+}
+
+function envelope(head: string, event: DeliveryEvent): Payload {
+  return { body: spliceJSON(head, event.data, '}'), contentType: json, extraHeaders: noHeaders };
 }
 
 function standardHead(event: DeliveryEvent): string {
