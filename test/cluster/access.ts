@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { openAuthority, type Authority, type Identity } from './certificates.ts';
@@ -39,6 +39,8 @@ export interface ControlPlaneAccess {
   readonly adminToken: string;
   /** A kubeconfig file for {@link adminToken}. */
   readonly kubeconfig: string;
+  /** A folder with `kubectl` and `helm` under these names, for somebody's PATH. */
+  readonly tools: string;
   /** A new kubeconfig file for a user who need not be known before: they prove themselves with a client certificate. */
   kubeconfigFor(user: string, groups?: readonly string[]): string;
   /** A new kubeconfig file with a bearer token, such as one of {@link serviceAccountToken}. */
@@ -75,6 +77,10 @@ export function accessControlPlane(info: ControlPlaneInfo): ControlPlaneAccess {
     HELM_CONFIG_HOME: join(folder, 'helm-config'),
     HELM_DATA_HOME: join(folder, 'helm-data'),
   };
+  const tools = join(folder, 'bin');
+  mkdirSync(tools);
+  symlinkSync(info.kubectl, join(tools, 'kubectl'));
+  symlinkSync(info.helm, join(tools, 'helm'));
   const request = (method: string, path: string, body?: unknown) => send(info, ca, method, path, body);
 
   return {
@@ -84,6 +90,7 @@ export function accessControlPlane(info: ControlPlaneInfo): ControlPlaneAccess {
     ca,
     adminToken: info.adminToken,
     kubeconfig,
+    tools,
     kubeconfigFor: (user, groups = []) => kubeconfigWith(clientCertificate(authority, user, groups)),
     kubeconfigForToken: (token) => kubeconfigWith({ token }),
     serviceAccountToken: async (namespace, name, expirationSeconds = 3600) => {
