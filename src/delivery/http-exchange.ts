@@ -22,10 +22,12 @@ const maxDrainMs = 1000;
 
 const abandoned = new Error('abandoned');
 const usedSockets = new WeakSet<object>();
-let starting: HTTPExchange | undefined;
 
 /** One request from its dispatch until its socket is free or destroyed; undici's handler for it. */
 export class HTTPExchange implements Dispatcher.DispatchHandler {
+  /** The one that undici is about to write. */
+  static #starting: HTTPExchange | undefined;
+
   readonly #host: ExchangeHost;
   readonly #request: OutgoingRequest;
   readonly #target: HTTPTarget;
@@ -63,8 +65,9 @@ export class HTTPExchange implements Dispatcher.DispatchHandler {
 
   /** Called for each request that undici is about to write, with its socket. */
   static sending(socket: object): void {
-    if (starting !== undefined) starting.#onUsedSocket = usedSockets.has(socket);
-    starting = undefined;
+    const exchange = HTTPExchange.#starting;
+    if (exchange !== undefined) exchange.#onUsedSocket = usedSockets.has(socket);
+    HTTPExchange.#starting = undefined;
     usedSockets.add(socket);
   }
 
@@ -92,7 +95,7 @@ export class HTTPExchange implements Dispatcher.DispatchHandler {
     // Given up while it waited for a connection. Throwing here keeps the connection; aborting would destroy it.
     if (this.#isClosed) throw abandoned;
     this.#controller = controller;
-    starting = this;
+    HTTPExchange.#starting = this;
   }
 
   onResponseStarted(): void {

@@ -47,7 +47,7 @@ function connectTo(
 ): Promise<Socket | Error> {
   const connector = guardedConnector({ allowedCIDRs: [], connectTimeoutMs: 2000, secureContext, ...options });
   return new Promise((resolve) => {
-    connector({ hostname, host, protocol, port: toPort }, (error, socket) => resolve(error ?? (socket as Socket)));
+    connector({ hostname, host, protocol, port: toPort }, (error, socket) => resolve(error ?? socket));
   });
 }
 

@@ -2,26 +2,24 @@ import type { LookupAddress } from 'node:dns';
 import { describe, expect, test } from 'vitest';
 import { type HostLookup, sharedLookup } from './shared-lookup.ts';
 
-function scripted(): {
-  readonly asked: string[];
-  readonly resolve: HostLookup;
-  answer: (addresses: LookupAddress[]) => void;
-} {
-  const asked: string[] = [];
-  const script = {
-    asked,
-    answer: (_: LookupAddress[]): void => undefined,
-    resolve: ((hostname, callback) => {
-      asked.push(hostname);
-      script.answer = (addresses) => callback(null, addresses);
-    }) satisfies HostLookup,
+/** A resolver that answers all open questions at once, when told to. */
+class ScriptedResolver {
+  readonly asked: string[] = [];
+  readonly #callbacks: Parameters<HostLookup>[1][] = [];
+
+  readonly resolve: HostLookup = (hostname, callback) => {
+    this.asked.push(hostname);
+    this.#callbacks.push(callback);
   };
-  return script;
+
+  answer(addresses: readonly LookupAddress[]): void {
+    for (const callback of this.#callbacks.splice(0)) callback(null, addresses);
+  }
 }
 
 describe('sharedLookup', () => {
   test('asks once for all who wait for the same name, and again after the answer', () => {
-    const script = scripted();
+    const script = new ScriptedResolver();
     const lookup = sharedLookup(script.resolve);
     const answers: string[] = [];
     const remember: Parameters<HostLookup>[1] = (_, addresses) => {
@@ -37,7 +35,7 @@ describe('sharedLookup', () => {
   });
 
   test('a name whose answer is outstanding does not hold another', () => {
-    const script = scripted();
+    const script = new ScriptedResolver();
     const lookup = sharedLookup(script.resolve);
     lookup('hangs.example', () => undefined);
     lookup('b.example', () => undefined);
