@@ -109,7 +109,7 @@ function convertObject(node: JSONSchema, result: Record<string, unknown>, path: 
     return;
   }
   const converted: Record<string, JSONSchemaProps> = {};
-  for (const [name, property] of Object.entries((properties ?? {}) as Record<string, JSONSchema>)) {
+  for (const [name, property] of Object.entries(properties as Record<string, JSONSchema>)) {
     const child = convert(property, `${path}.${name}`);
     if (child.description?.startsWith(`${name} `) !== true) {
       throw new SchemaNotStructuralError(

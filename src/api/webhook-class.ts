@@ -106,8 +106,7 @@ export const payloadFormats = [
 export const signingSchemes = ['StandardWebhooks', 'None'] as const;
 
 function isCIDR(text: string): boolean {
-  const [address = '', prefix = ''] = text.split('/');
-  if (!/^(0|[1-9][0-9]{0,2})$/.test(prefix)) return false;
+  const [, address = '', prefix = ''] = /^([^/]+)[/](0|[1-9][0-9]{0,2})$/.exec(text) ?? [];
   if (ipaddr.IPv4.isValidFourPartDecimal(address)) return Number(prefix) <= 32 && !/(^|\.)0[0-9]/.test(address);
   if (!/^[0-9A-Fa-f:.]+$/.test(address) || !ipaddr.IPv6.isValid(address)) return false;
   return Number(prefix) <= 128 && !ipaddr.IPv6.parse(address).isIPv4MappedAddress();
