@@ -4,8 +4,11 @@
 import type { BrokerHeaders, StoredMessage } from './broker.ts';
 import { recordHeaders } from './subjects.ts';
 
-/** Why a delivery lies in the backlog. `Disable` restarts it at attempt 1; every other keeps its number. */
-export const heldByReasons = ['Disable', 'Suspend', 'Unverified', 'Overflow', 'Ordered'] as const;
+/**
+ * Why a delivery lies in the backlog. `Disable` restarts it at attempt 1; every other keeps its number. `Unfiltered`: the
+ * filter in spec was invalid when the event came, so it is decided when the entry is read.
+ */
+export const heldByReasons = ['Disable', 'Suspend', 'Unverified', 'Unfiltered', 'Overflow', 'Ordered'] as const;
 export type HeldBy = (typeof heldByReasons)[number];
 
 /** The last failure of a delivery. */
@@ -34,6 +37,8 @@ export interface DeliveryRecord {
   /** The webhook's epoch when the record was written. */
   readonly epoch?: number;
   readonly last?: LastFailure;
+  /** Random per schedule: tells the current schedule of a delivery from a stale copy that fired. */
+  readonly scheduleID?: string;
   /** Empty while the body is a reference: both come from the event then. */
   readonly producerHeaders: Readonly<Record<string, string>>;
   /** The event's bytes, or the EVENTS sequence to read them from. */
@@ -81,6 +86,7 @@ export function encodeRecord(record: DeliveryRecord, maxPayload: number): Encode
     headers[recordHeaders.lastReason] = encodeText(record.last.reason);
     headers[recordHeaders.lastMessage] = encodeText(record.last.message);
   }
+  if (record.scheduleID !== undefined) headers[recordHeaders.scheduleID] = record.scheduleID;
   if (isReference(record.body)) {
     headers[recordHeaders.reference] = String(record.body.reference);
     return { headers, data: empty };
@@ -114,6 +120,7 @@ export function decodeRecord(message: Pick<StoredMessage, 'header' | 'data'>): D
   const held = message.header(recordHeaders.heldBy);
   const heldBy = heldByReasons.find((reason) => reason === held);
   const last = decodeLastFailure(message);
+  const scheduleID = message.header(recordHeaders.scheduleID);
   return {
     key,
     eventSequence,
@@ -126,6 +133,7 @@ export function decodeRecord(message: Pick<StoredMessage, 'header' | 'data'>): D
     ...(heldBy === undefined ? {} : { heldBy }),
     ...(epoch === undefined ? {} : { epoch }),
     ...(last === undefined ? {} : { last }),
+    ...(scheduleID === '' ? {} : { scheduleID }),
     ...body,
   };
 }

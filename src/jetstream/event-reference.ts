@@ -1,6 +1,7 @@
+import { deliveryKey } from '../delivery/event-identity.ts';
 import type { Broker } from './broker.ts';
 import { isReference, producerHeadersOf, type DeliveryRecord } from './delivery-record.ts';
-import { streamIdentity, type StreamNames } from './subjects.ts';
+import type { StreamNames } from './subjects.ts';
 
 /** A record whose body is there. */
 export type LoadedRecord = DeliveryRecord & { readonly body: Uint8Array };
@@ -22,6 +23,7 @@ export async function loadRecord(
   if (message === undefined) return undefined;
   // In a stream made anew the sequence names another event; the key tells which stream the record came from.
   const { created } = await broker.streamState(names.events);
-  if (!record.key.startsWith(`${streamIdentity(created)}-`)) return undefined;
+  const key = deliveryKey(created, body.reference);
+  if (record.key !== key && !record.key.startsWith(`${key}-`)) return undefined;
   return { ...record, body: message.data, producerHeaders: producerHeadersOf(message) };
 }

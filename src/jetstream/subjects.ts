@@ -1,6 +1,6 @@
 /**
  * Every subject, stream name and header of ours, declared once. Tokens must be safe for a subject: uids are Kubernetes
- * UUIDs, keys come from {@link deliveryKey}.
+ * UUIDs, keys come from `deliveryKey`.
  */
 
 /** Names of the managed streams; each is configurable. */
@@ -89,22 +89,6 @@ function deliverySubject(
   return key === undefined ? { kind, slot, uid } : { kind, slot, uid, key };
 }
 
-/** A stored event's subject taken apart; undefined when it is not `events.<partition>.<source>.<type…>`. */
-export function parseEventSubject(
-  subject: string,
-): { readonly partition: number; readonly source: string; readonly type: string } | undefined {
-  // Runs once per event: indexOf instead of split keeps it to two small strings.
-  const prefix = 'events.';
-  if (!subject.startsWith(prefix)) return undefined;
-  const partitionEnd = subject.indexOf('.', prefix.length);
-  if (partitionEnd === -1) return undefined;
-  const sourceEnd = subject.indexOf('.', partitionEnd + 1);
-  if (sourceEnd === -1 || sourceEnd === partitionEnd + 1 || sourceEnd + 1 === subject.length) return undefined;
-  const partition = parseNumberToken(subject.slice(prefix.length, partitionEnd));
-  if (partition === undefined) return undefined;
-  return { partition, source: subject.slice(partitionEnd + 1, sourceEnd), type: subject.slice(sourceEnd + 1) };
-}
-
 /** The key and slot of a STATE subject; undefined for a foreign one. */
 export function parseStateSubject(
   names: StreamNames,
@@ -120,25 +104,6 @@ export function parseStateSubject(
 
 function parseNumberToken(token: string | undefined): number | undefined {
   return token !== undefined && /^(?:0|[1-9]\d{0,8})$/.test(token) ? Number(token) : undefined;
-}
-
-/**
- * Names a delivery in every subject of ours and never repeats: `<stream creation in nanoseconds, base 36>-<sequence>`,
- * plus `-<uid>` of the WebhookReplay for a replayed one.
- *
- * @param created creation time of EVENTS as the server gives it (RFC 3339 with up to nine fractional digits).
- */
-export function deliveryKey(created: string, sequence: number, replayUID?: string): string {
-  const key = `${streamIdentity(created)}-${sequence}`;
-  return replayUID === undefined ? key : `${key}-${replayUID}`;
-}
-
-/** The part of a {@link deliveryKey} that names the stream; compute it once per stream, not per event. */
-export function streamIdentity(created: string): string {
-  const fraction = /\.(\d{1,9})/.exec(created)?.[1] ?? '';
-  const seconds = Math.floor(Date.parse(created) / 1000);
-  if (!Number.isFinite(seconds)) throw new RangeError(`"${created}" is not a time`);
-  return (BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))).toString(36);
 }
 
 /** Headers on messages in our own streams. */
@@ -158,6 +123,7 @@ export const recordHeaders = {
   dueAt: 'Webhook-Operator-Due',
   heldBy: 'Webhook-Operator-Held-By',
   epoch: 'Webhook-Operator-Epoch',
+  scheduleID: 'Webhook-Operator-Schedule-Id',
   /** `true`: the body and the producer's headers are those of the event in EVENTS. */
   reference: 'Webhook-Operator-Reference',
 } as const;

@@ -1,0 +1,303 @@
+/**
+ * One continuous pull from a durable consumer, on the wire protocol itself. The client's `consume()` can't pause without losing
+ * what is on its way, builds all headers of every message of a pinned consumer, and hides why it fell silent.
+ */
+import { createInbox, type Msg, type Subscription as NatsSubscription } from '@nats-io/transport-node';
+import type { Clock, Timer } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import { ApiRefusal, fromClientError } from './broker-errors.ts';
+import { BrokerError, type ConsumedMessage, type Subscription, type SubscriptionEnd } from './broker.ts';
+import type { NatsLink } from './connection.ts';
+import { NatsConsumedMessage } from './nats-messages.ts';
+import { PullWindow } from './pull-window.ts';
+
+/** How long the server keeps a request open; a pinned consumer's `priority_timeout` must be longer. */
+export const pullExpiresMs = 10_000;
+const heartbeatMs = 2000;
+/** Silence after which requests count as lost: two heartbeats and a half (measured: a leader change says nothing). */
+const silenceMs = 5000;
+const tickMs = 1000;
+/** Without a message for this long, the consumer is looked at. */
+const progressCheckMs = 15_000;
+/** After an error status, so that a server in trouble is not asked in a hot loop. */
+const retryDelayMs = 250;
+/** Looks in a row that saw messages waiting and none delivered, each followed by an unpin and a fresh request. */
+const maxStalledChecks = 4;
+const drainTimeoutMs = 2000;
+
+/** What a look at the consumer tells. */
+export interface ConsumerInspection {
+  readonly pending: number;
+  readonly ackPending: number;
+  readonly maxAckPending: number;
+  readonly group: string | undefined;
+}
+
+export interface PullOptions {
+  readonly link: NatsLink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stream: string;
+  readonly durable: string;
+  readonly maxMessages: number;
+  readonly group: string | undefined;
+  readonly onMessage: (message: ConsumedMessage) => void;
+  /** Throws `BrokerError`. */
+  readonly inspect: () => Promise<ConsumerInspection>;
+  /** Takes the pin away from whoever holds it in our own group. */
+  readonly unpin: () => Promise<void>;
+}
+
+export class PullSubscription implements Subscription {
+  readonly closed: Promise<SubscriptionEnd>;
+  readonly #options: PullOptions;
+  readonly #window: PullWindow;
+  readonly #inbox: string;
+  readonly #subscription: NatsSubscription;
+  readonly #forgetReconnects: () => void;
+  #resolveClosed: (end: SubscriptionEnd) => void = () => undefined;
+  #ended = false;
+  #paused = false;
+  #stopping = false;
+  #pinID = '';
+  #requests = 0;
+  #lastTraffic: number;
+  #lastMessage: number;
+  #lastInspection: number;
+  #inspecting = false;
+  #stalledChecks = 0;
+  #tick: Timer | undefined;
+  #retry: Timer | undefined;
+
+  constructor(options: PullOptions) {
+    this.#options = options;
+    this.#window = new PullWindow(options.maxMessages);
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const now = options.clock.monotonic();
+    this.#lastTraffic = now;
+    this.#lastMessage = now;
+    this.#lastInspection = now;
+    this.#inbox = createInbox(options.link.inboxPrefix);
+    this.#subscription = options.link.connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receive(message);
+        else this.#end({ reason: 'Failed', error: fromClientError(error, this.#doing()) });
+      },
+    });
+    this.#forgetReconnects = options.link.onReconnect(() => {
+      this.#restart();
+    });
+    this.#pull();
+    this.#scheduleTick();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#ended || this.#stopping) {
+      await this.closed;
+      return;
+    }
+    this.#stopping = true;
+    const { clock } = this.#options;
+    let timer: Timer | undefined;
+    // What the server sent before it saw that we left still comes, and is handed out. Draining hangs while disconnected.
+    const giveUp = new Promise<void>((resolve) => {
+      timer = clock.setTimer(resolve, drainTimeoutMs);
+    });
+    await Promise.race([this.#subscription.drain().catch(() => undefined), giveUp]);
+    clock.clearTimer(timer);
+    this.#end({ reason: 'Stopped' });
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#lastTraffic = this.#options.clock.monotonic();
+    this.#lastMessage = this.#lastTraffic;
+    this.#pull();
+  }
+
+  #receive(message: Msg): void {
+    if (this.#ended) return;
+    this.#lastTraffic = this.#options.clock.monotonic();
+    if (message.subject.startsWith(this.#inbox)) {
+      this.#receiveStatus(message);
+      return;
+    }
+    this.#lastMessage = this.#lastTraffic;
+    if (this.#options.group !== undefined && this.#pinID === '')
+      this.#pinID = message.headers?.get('Nats-Pin-Id') ?? '';
+    this.#window.delivered();
+    try {
+      this.#options.onMessage(new NatsConsumedMessage(message));
+    } catch (error) {
+      // The message stays pending and comes again; the flow must not end because of it.
+      this.#options.logger.error('Message handler failed', { ...this.#fields(), error });
+    }
+    this.#pull();
+  }
+
+  #receiveStatus(message: Msg): void {
+    const status = message.headers?.code ?? 0;
+    if (status === 100) return;
+    const description = message.headers?.description ?? '';
+    const undelivered = message.headers?.get('Nats-Pending-Messages') ?? '';
+    const request = message.subject.slice(this.#inbox.length + 1);
+    this.#window.ended(request, undelivered === '' ? undefined : Number(undelivered));
+    switch (status) {
+      case 404: // no messages
+      case 408: // expired
+        this.#pull();
+        return;
+      case 423: // the pin is not ours any more: ask without it
+        this.#pinID = '';
+        this.#pull();
+        return;
+      case 400:
+        this.#end(
+          /priority group/i.test(description)
+            ? { reason: 'GroupChanged' }
+            : { reason: 'Failed', error: new ApiRefusal({ code: status, description }, this.#doing()) },
+        );
+        return;
+      default:
+        // 409: deleted, leader changed, server shutting down. 503: nobody answers. A look at the consumer tells which.
+        this.#options.logger.debug('Pull was ended by the server', { ...this.#fields(), status, description });
+        this.#pullLater();
+        this.#inspect();
+    }
+  }
+
+  #pull(): void {
+    const { link, clock, group, stream, durable } = this.#options;
+    if (this.#paused || this.#stopping || this.#ended || this.#retry !== undefined || !link.connected) return;
+    const batch = this.#window.shortage();
+    if (batch === 0) return;
+    this.#requests += 1;
+    const id = this.#requests.toString(36);
+    const request = {
+      batch,
+      expires: pullExpiresMs * 1e6,
+      idle_heartbeat: heartbeatMs * 1e6,
+      ...(group === undefined ? {} : { group }),
+      ...(this.#pinID === '' ? {} : { id: this.#pinID }),
+    };
+    this.#window.opened(id, batch, clock.monotonic() + pullExpiresMs + silenceMs);
+    try {
+      const reply = `${this.#inbox}.${id}`;
+      link.connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`, JSON.stringify(request), { reply });
+    } catch {
+      // Closed: the tick sees it.
+      this.#window.reset();
+    }
+  }
+
+  #pullLater(): void {
+    this.#retry ??= this.#options.clock.setTimer(() => {
+      this.#retry = undefined;
+      this.#pull();
+    }, retryDelayMs);
+  }
+
+  #restart(): void {
+    this.#lastTraffic = this.#options.clock.monotonic();
+    this.#window.reset();
+    this.#pull();
+  }
+
+  #scheduleTick(): void {
+    this.#tick = this.#options.clock.setTimer(() => {
+      if (this.#ended) return;
+      this.#watch();
+      this.#scheduleTick();
+    }, tickMs);
+  }
+
+  #watch(): void {
+    const { clock, link } = this.#options;
+    if (link.connection.isClosed()) {
+      this.#end({
+        reason: 'Failed',
+        error: new BrokerError('Unavailable', `${this.#doing()}: the connection is closed`),
+      });
+      return;
+    }
+    const now = clock.monotonic();
+    this.#window.expire(now);
+    if (this.#paused || this.#stopping || !link.connected) return;
+    if (this.#window.owed > 0 && now - this.#lastTraffic > silenceMs) {
+      this.#options.logger.debug('Consumer fell silent', this.#fields());
+      this.#restart();
+      this.#inspect();
+    } else if (now - this.#lastMessage > progressCheckMs && now - this.#lastInspection > progressCheckMs) {
+      this.#inspect();
+    }
+    this.#pull();
+  }
+
+  #inspect(): void {
+    if (this.#inspecting || this.#ended) return;
+    this.#inspecting = true;
+    this.#lastInspection = this.#options.clock.monotonic();
+    this.#options
+      .inspect()
+      .then((consumer) => this.#judge(consumer))
+      .catch((error: unknown) => {
+        const kind = error instanceof BrokerError ? error.kind : undefined;
+        if (kind === 'ConsumerNotFound' || kind === 'StreamNotFound') this.#end({ reason: 'ConsumerGone' });
+        else this.#options.logger.debug('Consumer could not be looked at', { ...this.#fields(), error });
+      })
+      .finally(() => {
+        this.#inspecting = false;
+      });
+  }
+
+  async #judge(consumer: ConsumerInspection): Promise<void> {
+    const { group, clock, logger, unpin } = this.#options;
+    if (this.#ended) return;
+    if (consumer.group !== group) {
+      this.#end({ reason: 'GroupChanged' });
+      return;
+    }
+    const waiting = consumer.pending > 0 && consumer.ackPending < consumer.maxAckPending;
+    const idle = clock.monotonic() - this.#lastMessage > progressCheckMs;
+    if (!waiting || !idle || this.#paused || this.#stopping) {
+      this.#stalledChecks = 0;
+      return;
+    }
+    this.#stalledChecks += 1;
+    if (this.#stalledChecks >= maxStalledChecks) {
+      this.#end({ reason: 'Stalled' });
+      return;
+    }
+    logger.error('Consumer has messages and delivered none', { ...this.#fields(), pending: consumer.pending });
+    // Nobody but us may hold the pin of this group: a stale request of an earlier subscription does.
+    if (group !== undefined) await unpin();
+    this.#pinID = '';
+    this.#restart();
+  }
+
+  #end(end: SubscriptionEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { clock } = this.#options;
+    clock.clearTimer(this.#tick);
+    clock.clearTimer(this.#retry);
+    this.#forgetReconnects();
+    this.#subscription.unsubscribe();
+    this.#resolveClosed(this.#stopping ? { reason: 'Stopped' } : end);
+  }
+
+  #doing(): string {
+    return `Pull from ${this.#options.stream}/${this.#options.durable}`;
+  }
+
+  #fields(): { readonly stream: string; readonly consumer: string } {
+    return { stream: this.#options.stream, consumer: this.#options.durable };
+  }
+}
