@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, withCacheLock } from './cache-folder.ts';
 import { buildProgram } from './go-build.ts';
@@ -34,6 +35,7 @@ export async function provideBinaries<Name extends ProgramName>(
   if (found.size < new Set(names).size) {
     const progress = options.progress ?? progressTo();
     await withCacheLock(cache, progress, async () => {
+      await removeParts(cache);
       // Another process may have built them while this one waited for the lock.
       const missing = names.filter((name) => !found.has(name) && !existsSync(target(name)));
       await build(missing, cache, target, progress, env);
@@ -41,6 +43,16 @@ export async function provideBinaries<Name extends ProgramName>(
     for (const name of names) if (!found.has(name)) found.set(name, target(name));
   }
   return Object.fromEntries(found) as Record<Name, string>;
+}
+
+/** What an interrupted build or download left. Nobody else is at work: the caller holds the lock. */
+async function removeParts(cache: string): Promise<void> {
+  for (const folder of [cache, join(cache, 'bin')]) {
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names.filter((name) => name.endsWith('.part'))) {
+      await rm(join(folder, name), { recursive: true, force: true });
+    }
+  }
 }
 
 async function build(

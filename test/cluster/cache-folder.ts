@@ -1,5 +1,5 @@
 import { open, mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Progress } from './progress.ts';
@@ -17,21 +17,18 @@ const beat = 2_000;
 const staleAfter = 30_000;
 
 /**
- * Runs `work` while no other process does so for the same cache. The holder touches its lock file all the time, so one that
- * died (also in another container that shares the folder) is found out by the file's age. The lock only saves double work:
+ * Runs `work` while no other process does so for the same cache. A holder that died is found out at
+ * once by its process id, and by the age of the file, which it touches all the time, where that can't be asked: in another
+ * container that shares the folder. The lock only saves double work:
  * files get into the cache by an atomic rename, so two holders at once would do no harm.
  */
 export async function withCacheLock<T>(folder: string, progress: Progress, work: () => Promise<T>): Promise<T> {
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'lock');
-  const mine = `${process.pid} ${crypto.randomUUID()}\n`;
+  const mine = `${process.pid} ${hostname()} ${crypto.randomUUID()}\n`;
   for (let waited = false; !(await create(file, mine)); waited = true) {
     if (!waited) progress.say('another process is filling the cache; waiting for it');
-    const age = await stat(file).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    );
-    if (age > staleAfter) await rm(file, { force: true });
+    if (await isAbandoned(file)) await rm(file, { force: true });
     else await delay(500);
   }
   const timer = setInterval(() => {
@@ -55,5 +52,24 @@ async function create(file: string, content: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
+  }
+}
+
+async function isAbandoned(file: string): Promise<boolean> {
+  try {
+    const [pid, host] = (await readFile(file, 'utf8')).split(' ');
+    if (host === hostname() && !isAlive(Number(pid))) return true;
+    return Date.now() - (await stat(file)).mtimeMs > staleAfter;
+  } catch {
+    // It went while we looked.
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

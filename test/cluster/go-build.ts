@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TestClusterError } from './errors.ts';
 import type { Program } from './programs.ts';
 import { spoken, type Progress } from './progress.ts';
+import { temporaryFolder } from './scratch.ts';
 
 export interface BuildOptions {
   readonly go: string;
@@ -22,7 +22,7 @@ export interface BuildOptions {
 /** Builds one program. The target appears complete or not at all. Throws TestClusterError with the end of Go's output. */
 export async function buildProgram(program: Program, options: BuildOptions): Promise<void> {
   const { label, progress, target } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'webhook-operator-build-'));
+  const folder = temporaryFolder('build');
   const part = `${target}.${process.pid}.part`;
   const began = performance.now();
   const show = (state: string) => {
@@ -56,7 +56,6 @@ export async function buildProgram(program: Program, options: BuildOptions): Pro
     progress.say(`${label}: built in ${spoken(performance.now() - began)}`);
   } finally {
     await rm(part, { force: true });
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
