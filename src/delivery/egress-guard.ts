@@ -22,8 +22,14 @@ export function isNetworkFailure(reason: FailureReason): boolean {
   return networkReasons.has(reason);
 }
 
+interface Host {
+  readonly name: string;
+  /** Webhooks whose last failure was there. */
+  webhooks: number;
+}
+
 interface Failure {
-  readonly host: string;
+  readonly host: Host;
   readonly at: number;
 }
 
@@ -31,7 +37,7 @@ export class EgressGuard {
   readonly #now: () => number;
   /** The last failure of each webhook that has had no answer since, oldest first. */
   readonly #failures = new Map<string, Failure>();
-  readonly #webhooksByHost = new Map<string, number>();
+  readonly #hosts = new Map<string, Host>();
 
   /** @param now Monotonic milliseconds. */
   constructor(now: () => number) {
@@ -41,8 +47,10 @@ export class EgressGuard {
   recordNetworkFailure(uid: string, host: string): void {
     // Taken out first: a Map keeps the place of a key that is set again.
     this.forget(uid);
-    this.#failures.set(uid, { host, at: this.#now() });
-    this.#webhooksByHost.set(host, (this.#webhooksByHost.get(host) ?? 0) + 1);
+    const failing = this.#hosts.get(host) ?? { name: host, webhooks: 0 };
+    failing.webhooks += 1;
+    this.#hosts.set(host, failing);
+    this.#failures.set(uid, { host: failing, at: this.#now() });
     this.#dropOld();
   }
 
@@ -56,15 +64,14 @@ export class EgressGuard {
     const failure = this.#failures.get(uid);
     if (failure === undefined) return;
     this.#failures.delete(uid);
-    const left = (this.#webhooksByHost.get(failure.host) ?? 0) - 1;
-    if (left > 0) this.#webhooksByHost.set(failure.host, left);
-    else this.#webhooksByHost.delete(failure.host);
+    failure.host.webhooks -= 1;
+    if (failure.host.webhooks === 0) this.#hosts.delete(failure.host.name);
   }
 
   /** @param activeWebhooks How many webhooks this replica delivers for. */
   suspected(activeWebhooks: number): boolean {
     this.#dropOld();
-    return this.#webhooksByHost.size >= minHosts && this.#failures.size > activeWebhooks * suspectedShare;
+    return this.#hosts.size >= minHosts && this.#failures.size > activeWebhooks * suspectedShare;
   }
 
   #dropOld(): void {

@@ -1,29 +1,15 @@
 /** `spec.filter`: a CEL expression over `type`, `data`, `headers`, `id` and `time` that must give a bool (DESIGN 2). */
-import { Environment, ParseError, TypeError as CheckError, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
+import { Environment, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
 
-import { OperatorError, messageOf } from '../errors.ts';
 import { isAffordable, isMacro, shapeOf, visitNodes, type FilterShape } from './filter-cost.ts';
+import { FilterError, FilterEvaluationError, invalidFilter, position, typeAlias, undecided } from './filter-error.ts';
 import type { CompiledFilter, FilterInput } from './webhook-config.ts';
 
-/** The filter can't be used. The message says what is wrong and where. */
-export class FilterError extends OperatorError {
-  readonly code = 'WHO_FILTER_INVALID';
-}
-
-/** The filter can't decide about one event, for example because a field is missing. It counts as no match. */
-export class FilterEvaluationError extends OperatorError {
-  readonly code = 'WHO_FILTER_EVALUATION';
-}
+export { FilterError, FilterEvaluationError } from './filter-error.ts';
 
 /** Longest filter in characters. */
 export const maxFilterLength = 4096;
 const maxMacroDepth = 2;
-
-/**
- * `type` is a constant of CEL that can't be declared again. It is replaced by a name of the same length, so that positions
- * in messages stay those of the user's text.
- */
-const typeAlias = '_typ';
 
 const environment = new Environment({ limits: { maxAstNodes: 200, maxDepth: 24, maxListElements: 100 } })
   .registerVariable(typeAlias, 'string')
@@ -49,7 +35,7 @@ export function compileFilter(source: string): CompiledFilter {
   const program = parse(source);
   refuseCostly(program.ast, source);
   const checked = program.check();
-  if (!checked.valid) throw invalid(checked.error, source);
+  if (!checked.valid) throw invalidFilter(checked.error, source);
   if (checked.type !== 'bool') {
     const hint = checked.type === 'dyn' ? '; compare it, as in "data.active == true"' : '';
     throw new FilterError(`The filter must give a bool, this one gives ${checked.type}${hint}`);
@@ -64,7 +50,7 @@ function parse(source: string): ParseResult {
     const aliased = aliasType(program.ast, source);
     return aliased === source ? program : environment.parse(aliased);
   } catch (error) {
-    throw invalid(error, source);
+    throw invalidFilter(error, source);
   }
 }
 
@@ -100,23 +86,6 @@ function evaluate(program: ParseResult, shape: FilterShape, event: FilterInput):
   try {
     return program({ [typeAlias]: event.type, data, headers: event.headers, id: event.id, time: event.time }) === true;
   } catch (error) {
-    throw new FilterEvaluationError(`The filter can't decide: ${summaryOf(error)}`, { cause: error });
+    throw undecided(error);
   }
-}
-
-function invalid(error: unknown, source: string): FilterError {
-  const range = error instanceof ParseError || error instanceof CheckError ? error.range : undefined;
-  const where = range === undefined ? '' : ` at ${position(source, range.start)}`;
-  return new FilterError(`The filter is invalid${where}: ${summaryOf(error)}`, { cause: error });
-}
-
-/** The first line: the library draws the place below it. */
-function summaryOf(error: unknown): string {
-  return messageOf(error).split('\n', 1).join('').replaceAll(typeAlias, 'type');
-}
-
-function position(source: string, offset: number): string {
-  const before = source.slice(0, offset).split('\n');
-  const column = (before.at(-1) ?? '').length + 1;
-  return before.length === 1 ? `column ${column}` : `line ${before.length}, column ${column}`;
 }

@@ -51,6 +51,6 @@ function cut(text: string, maxBytes: number): string {
   if (bytes.length <= maxBytes) return text;
   let end = Math.max(0, maxBytes);
   // 10xxxxxx continues a character: step back to its first byte.
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  while (end > 0 && (bytes.readUInt8(end) & 0xc0) === 0x80) end -= 1;
   return bytes.toString('utf8', 0, end);
 }

@@ -9,7 +9,7 @@ import type { Target } from './webhook-config.ts';
 export const userAgent = `webhook-operator/${version}`;
 
 export interface HeaderInput {
-  readonly target: Target;
+  readonly target: Pick<Target, 'headers'>;
   readonly event: Pick<DeliveryEvent, 'id' | 'type' | 'producer'>;
   readonly payload: Pick<Payload, 'contentType' | 'extraHeaders'>;
   /** 1 = the first. */
@@ -35,6 +35,9 @@ const forbidden = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
+
+/** Event types may be any UTF-8; obs-text in a header would reach the receiver as Latin-1. */
+const visibleASCII = /^[\x21-\x7e]+$/;
 
 /** Headers that a user can't set, in any case: `host`, `content-length`, hop-by-hop ones and `webhook-*`. */
 export function isForbiddenHeader(name: string): boolean {
@@ -63,7 +66,7 @@ export function buildHeaders(input: HeaderInput): string[] {
     'webhook-id',
     event.id,
     'webhook-event-type',
-    isFieldValue(event.type) ? event.type : percentEncoded(event.type),
+    visibleASCII.test(event.type) ? event.type : percentEncoded(event.type),
     'webhook-attempt',
     String(input.attempt),
     'webhook-timestamp',
