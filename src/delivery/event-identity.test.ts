@@ -38,6 +38,16 @@ describe('the event id', () => {
 });
 
 describe('the delivery key', () => {
+  // The first one here: nothing has been asked for before it.
+  test.each(['', 'yesterday', '2025-13-45T99:00:00Z'])('is still made from the creation time "%s"', (created) => {
+    expect(deliveryKey(created, 1)).toBe(`${sha256(created)}-1`);
+  });
+
+  test('of one stream differs by the sequence only', () => {
+    expect(deliveryKey('1970-01-01T00:00:00.5Z', 1)).toBe(`${(500_000_000).toString(36)}-1`);
+    expect(deliveryKey('1970-01-01T00:00:00.5Z', 2)).toBe(`${(500_000_000).toString(36)}-2`);
+  });
+
   test('is the creation time in base 36 nanoseconds and the sequence', () => {
     const nanoseconds = 1_763_782_800_425_123_456n;
     expect(deliveryKey('2025-11-22T03:40:00.425123456Z', 7)).toBe(`${nanoseconds.toString(36)}-7`);
@@ -54,10 +64,6 @@ describe('the delivery key', () => {
     ['another zone', '1970-01-01T01:00:00+01:00', '0'],
   ])('takes a creation time with %s', (_, created, epoch) => {
     expect(deliveryKey(created, 1)).toBe(`${epoch}-1`);
-  });
-
-  test.each(['', 'yesterday', '2025-13-45T99:00:00Z'])('is still made from the creation time "%s"', (created) => {
-    expect(deliveryKey(created, 1)).toBe(`${sha256(created)}-1`);
   });
 
   test('differs for streams created a nanosecond apart', () => {

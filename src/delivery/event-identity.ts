@@ -29,8 +29,7 @@ export function eventID(message: HeaderLookup, deliveryKey: string): string {
 }
 
 // One stream is asked about over and over: its epoch is computed once.
-let lastCreated = '';
-let lastEpoch = '';
+let last: { readonly created: string; readonly epoch: string } | undefined;
 
 /**
  * `<stream creation, base 36>-<sequence>`, plus `-<replay uid>` for a replay. Never repeats: a stream that is made anew
@@ -38,11 +37,8 @@ let lastEpoch = '';
  * @param streamCreated ISO 8601 with up to nanoseconds, as the server gives it.
  */
 export function deliveryKey(streamCreated: string, sequence: number, replayUID?: string): string {
-  if (streamCreated !== lastCreated) {
-    lastEpoch = streamEpoch(streamCreated);
-    lastCreated = streamCreated;
-  }
-  return replayUID === undefined ? `${lastEpoch}-${sequence}` : `${lastEpoch}-${sequence}-${replayUID}`;
+  if (last?.created !== streamCreated) last = { created: streamCreated, epoch: streamEpoch(streamCreated) };
+  return replayUID === undefined ? `${last.epoch}-${sequence}` : `${last.epoch}-${sequence}-${replayUID}`;
 }
 
 /** Nanoseconds since the epoch in base 36; the sha256 of a text that is no time, so that a key is always made. */
