@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AddressBlockedError, type ConnectorOptions, guardedConnector } from './guarded-connector.ts';
+import { AddressBlockedError, type ConnectorOptions, guardedConnector, guardedLookup } from './guarded-connector.ts';
 import type { HostLookup } from './shared-lookup.ts';
 import { specialRanges } from './testing/special-ranges.ts';
 
@@ -171,6 +171,29 @@ describe('names', () => {
     expect(asked).toBe(1);
     (socket as Socket).destroy();
   });
+
+  test('a caller of the look-up that wants one address gets the first allowed one', () => {
+    const lookup = guardedLookup(answering('10.0.0.1', '127.0.0.1', '127.0.0.2'), ['127.0.0.0/8']);
+    const answers: unknown[] = [];
+    lookup('both.example', { all: false }, (...answer) => answers.push(answer));
+    expect(answers).toEqual([[null, '127.0.0.1', 4]]);
+  });
+
+  test.each(['http', 'https'])(
+    'the address of the peer is checked once more when connected over %s',
+    async (protocol) => {
+      // What the look-up let pass is taken from the policy before the connection stands.
+      const allowedCIDRs = ['127.0.0.0/8'];
+      const outcome = await connect(`${protocol}://a.example:${port}/`, {
+        allowedCIDRs,
+        lookup: (hostname, callback) => {
+          answering('127.0.0.1')(hostname, callback);
+          allowedCIDRs.length = 0;
+        },
+      });
+      expect(outcome).toBeInstanceOf(AddressBlockedError);
+    },
+  );
 
   test('a resolver that fails, or answers nothing, is a DNS error', async () => {
     const failing: HostLookup = (_, callback) => callback(Object.assign(new Error('no'), { code: 'EAI_AGAIN' }), []);

@@ -110,8 +110,8 @@ function blockedBy(address: string, hostname: string, allowedCIDRs: readonly str
   }
 }
 
-/** Leaves only allowed answers, and fails when none is left. */
-function guardedLookup(lookup: HostLookup, allowedCIDRs: readonly string[]): LookupFunction {
+/** A look-up for `node:net` that leaves only allowed answers, and fails when none is left. */
+export function guardedLookup(lookup: HostLookup, allowedCIDRs: readonly string[]): LookupFunction {
   return (hostname, { all }, callback) => {
     lookup(hostname, (error, addresses) => {
       if (error !== null) {

@@ -98,7 +98,14 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   const sockets = new Map<Socket, number>();
   const arrivals = new Set<() => void>();
   let fallback: Script = () => ({ kind: 'challenge' });
+  const tcpSockets = new Map<number, Socket>();
   let connectionCount = 0;
+
+  const reset = (socket: Socket): void => {
+    const tcp = tcpSockets.get(portOf(socket));
+    if (tcp !== undefined && !tcp.destroyed) tcp.resetAndDestroy();
+    socket.destroy();
+  };
 
   const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
     const chunks: Buffer[] = [];
@@ -110,7 +117,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       counts.set(request.eventID, (counts.get(request.eventID) ?? 0) + 1);
       for (const arrival of arrivals) arrival();
       const script = scripts.get(request.path.replace(/\?.*/, '')) ?? fallback;
-      perform(script(request), request, response);
+      perform(script(request), request, response, reset);
     });
   };
   const server: Server = tls === undefined ? createServer(onRequest) : createTLSServer({ ...tls }, onRequest);
@@ -121,9 +128,15 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     connectionCount += 1;
     sockets.set(socket, connectionCount);
-    socket.on('close', () => sockets.delete(socket));
+    const port = portOf(socket);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      tcpSockets.delete(port);
+    });
     socket.on('error', () => socket.destroy());
   });
+  // A RST can only be sent by the TCP socket below a TLS one.
+  server.on('connection', (socket: Socket) => tcpSockets.set(portOf(socket), socket));
   server.on('clientError', (_, socket) => socket.destroy());
   server.listen(port, host);
   await once(server, 'listening');
@@ -168,7 +181,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       counts.clear();
     },
     resetConnections() {
-      for (const socket of sockets.keys()) socket.resetAndDestroy();
+      for (const socket of sockets.keys()) reset(socket);
     },
     async close() {
       server.closeAllConnections();
@@ -178,6 +191,10 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       await once(server, 'close');
     },
   };
+}
+
+function portOf(socket: Socket): number {
+  return socket.remotePort ?? 0;
 }
 
 function asScript(script: Script | Behaviour): Script {
@@ -200,7 +217,12 @@ function received(message: IncomingMessage, body: Buffer, connection: number): R
   };
 }
 
-function perform(behaviour: Behaviour, request: ReceivedRequest, response: ServerResponse): void {
+function perform(
+  behaviour: Behaviour,
+  request: ReceivedRequest,
+  response: ServerResponse,
+  reset: (socket: Socket) => void,
+): void {
   const { socket } = response;
   if (socket === null || socket.destroyed) return;
   switch (behaviour.kind) {
@@ -233,7 +255,7 @@ function perform(behaviour: Behaviour, request: ReceivedRequest, response: Serve
       socket.end();
       return;
     case 'reset':
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     case 'dripHeaders':
       socket.write(`HTTP/1.1 ${behaviour.status ?? 200} Status\r\nx-drip: `);
@@ -251,7 +273,7 @@ function perform(behaviour: Behaviour, request: ReceivedRequest, response: Serve
       socket.write(`HTTP/1.1 ${behaviour.status ?? 200} Status\r\ncontent-length: ${behaviour.bytes + 1}\r\n\r\n`);
       socket.write('x'.repeat(behaviour.bytes));
       // A RST overtakes what is still in the peer's buffer.
-      setTimeout(() => socket.resetAndDestroy(), 50);
+      setTimeout(() => reset(socket), 50);
       return;
     case 'raw':
       socket.end(behaviour.bytes);
