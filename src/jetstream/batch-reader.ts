@@ -2,11 +2,12 @@
  * Batch direct get: many answers to one request. One inbox serves all requests (the client's own reader subscribes anew for
  * each and leaves the subscription open for seconds).
  */
-import type { Msg, NatsConnection, Subscription as NatsSubscription } from '@nats-io/transport-node';
+import type { Msg, Subscription as NatsSubscription } from '@nats-io/transport-node';
 import { createInbox } from '@nats-io/transport-node';
 import type { Clock, Timer } from '../clock.ts';
 import { ApiRefusal, fromClientError } from './broker-errors.ts';
 import { BrokerError, type StoredMessage } from './broker.ts';
+import type { NatsLink } from './connection.ts';
 import { DirectMessage } from './nats-messages.ts';
 
 /** Silence after which a batch is given up; each message of it begins anew. */
@@ -21,21 +22,25 @@ interface Batch {
 }
 
 export class BatchReader {
-  readonly #connection: NatsConnection;
+  readonly #link: NatsLink;
   readonly #clock: Clock;
   readonly #batches = new Map<string, Batch>();
   readonly #inbox: string;
   #subscription: NatsSubscription | undefined;
   #next = 0;
 
-  constructor(connection: NatsConnection, clock: Clock, inboxPrefix: string) {
-    this.#connection = connection;
+  constructor(link: NatsLink, clock: Clock) {
+    this.#link = link;
     this.#clock = clock;
-    this.#inbox = createInbox(inboxPrefix);
+    this.#inbox = createInbox(link.inboxPrefix);
+    link.onChange((connected) => {
+      if (!connected) this.#failAll('the connection was lost');
+    });
   }
 
   /** At most `limit` messages of `subject` from `fromSequence` on, ascending; fewer do not mean that these are all. */
   read(stream: string, subject: string, fromSequence: number, limit: number): Promise<StoredMessage[]> {
+    if (!this.#link.connected) return Promise.reject(new BrokerError('Unavailable', 'Direct get: not connected'));
     this.#next += 1;
     const token = this.#next.toString(36);
     return new Promise((resolve, reject) => {
@@ -44,7 +49,7 @@ export class BatchReader {
       try {
         this.#subscription ??= this.#subscribe();
         const request = JSON.stringify({ seq: Math.max(1, fromSequence), next_by_subj: subject, batch: limit });
-        this.#connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: `${this.#inbox}.${token}` });
+        this.#link.connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: `${this.#inbox}.${token}` });
       } catch (error) {
         this.#fail(token, fromClientError(error, 'Direct get'));
       }
@@ -53,11 +58,11 @@ export class BatchReader {
 
   close(): void {
     this.#subscription?.unsubscribe();
-    for (const token of this.#batches.keys()) this.#fail(token, new BrokerError('Unavailable', 'Direct get: closed'));
+    this.#failAll('closed');
   }
 
   #subscribe(): NatsSubscription {
-    return this.#connection.subscribe(`${this.#inbox}.*`, {
+    return this.#link.connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error === null) {
           this.#receive(message);
@@ -94,6 +99,11 @@ export class BatchReader {
     return this.#clock.setTimer(() => {
       this.#fail(token, new BrokerError('Unavailable', 'Direct get: timeout'));
     }, silenceMs);
+  }
+
+  #failAll(reason: string): void {
+    for (const token of this.#batches.keys())
+      this.#fail(token, new BrokerError('Unavailable', `Direct get: ${reason}`));
   }
 
   #fail(token: string, error: BrokerError): void {

@@ -56,8 +56,8 @@ export interface NatsLink {
   readonly inboxPrefix: string;
   /** False from a disconnect until the next connection stands. */
   readonly connected: boolean;
-  /** Calls `listener` after every reconnect. @returns forgets it again. */
-  onReconnect(listener: () => void): () => void;
+  /** Calls `listener` whenever {@link connected} changed. @returns forgets it again. */
+  onChange(listener: (connected: boolean) => void): () => void;
   /** Resolves when the connection is closed for good: by `close`, or with the error that made it hopeless. */
   readonly closed: Promise<Error | undefined>;
   /** Sends what is buffered, then closes. */
@@ -201,7 +201,7 @@ class Link implements NatsLink {
   readonly inboxPrefix = inboxPrefix;
   readonly closed: Promise<Error | undefined>;
   readonly #logger: Logger;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
 
   constructor(connection: NatsConnection, logger: Logger) {
@@ -217,7 +217,7 @@ class Link implements NatsLink {
     return this.#connected;
   }
 
-  onReconnect(listener: () => void): () => void {
+  onChange(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -233,23 +233,25 @@ class Link implements NatsLink {
     for await (const status of this.connection.status()) {
       switch (status.type) {
         case 'disconnect':
-          this.#connected = false;
+          this.#set(false);
           this.#logger.info('NATS connection was lost', { server: status.server });
           break;
         case 'reconnect':
-          this.#connected = true;
           this.#logger.info('NATS connection was restored', { server: status.server });
-          for (const listener of this.#listeners) listener();
+          this.#set(true);
           break;
         case 'error':
           this.#logger.error('NATS reported an error', { error: status.error });
           break;
-        case 'close':
-          this.#connected = false;
-          break;
         default:
       }
     }
-    this.#connected = false;
+    this.#set(false);
+  }
+
+  #set(connected: boolean): void {
+    if (this.#connected === connected) return;
+    this.#connected = connected;
+    for (const listener of this.#listeners) listener(connected);
   }
 }

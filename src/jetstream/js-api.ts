@@ -2,11 +2,12 @@
  * Requests to the JetStream API as JSON over a connection. Raw on purpose: the client's manager hides the server's clock
  * (`ts`), sends an INFO before every update and lists consumers with their whole configuration.
  */
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import { ApiRefusal, fromClientError, type ApiError } from './broker-errors.ts';
 import type { ClockOffset } from './clock-offset.ts';
 import { BrokerError } from './broker.ts';
+import type { NatsLink } from './connection.ts';
 
 /** Longer waits would outlast leader changes for nothing: the answer is lost then (measured). */
 const requestTimeoutMs = 5000;
@@ -18,14 +19,21 @@ interface ApiResponse {
 }
 
 export class JetStreamApi {
-  readonly #connection: NatsConnection;
+  readonly #link: NatsLink;
   readonly #clock: Clock;
   readonly #offset: ClockOffset;
+  /** Rejects a request that waits for its reply. */
+  readonly #waiting = new Set<(reason: string) => void>();
 
-  constructor(connection: NatsConnection, clock: Clock, offset: ClockOffset) {
-    this.#connection = connection;
+  constructor(link: NatsLink, clock: Clock, offset: ClockOffset) {
+    this.#link = link;
     this.#clock = clock;
     this.#offset = offset;
+    link.onChange((connected) => {
+      if (connected) return;
+      // No reply comes over a new connection; waiting for the time-out would only cost time.
+      for (const reject of this.#waiting) reject('the connection was lost');
+    });
   }
 
   /** `$JS.API.<subject>` with a JSON payload. Throws `BrokerError`, its message begins with what `doing` says. */
@@ -40,14 +48,28 @@ export class JetStreamApi {
     return response;
   }
 
-  /** One request and its reply. Throws `BrokerError`. */
-  async send(subject: string, data: Uint8Array | string, headers: MsgHdrs | undefined, doing: string): Promise<Msg> {
-    try {
+  /**
+   * One request and its reply. Without a connection nothing is sent: the client would send it when the connection is back, long
+   * after the caller was told that it failed. Throws `BrokerError`.
+   */
+  send(subject: string, data: Uint8Array | string, headers: MsgHdrs | undefined, doing: string): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      const unavailable = (reason: string) => {
+        reject(new BrokerError('Unavailable', `${doing}: ${reason}`));
+      };
+      if (!this.#link.connected) {
+        unavailable('not connected');
+        return;
+      }
+      this.#waiting.add(unavailable);
       const options = { timeout: requestTimeoutMs };
-      return await this.#connection.request(subject, data, headers === undefined ? options : { ...options, headers });
-    } catch (error) {
-      throw fromClientError(error, doing);
-    }
+      this.#link.connection
+        .request(subject, data, headers === undefined ? options : { ...options, headers })
+        .finally(() => this.#waiting.delete(unavailable))
+        .then(resolve, (error: unknown) => {
+          reject(fromClientError(error, doing));
+        });
+    });
   }
 }
 

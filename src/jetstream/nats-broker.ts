@@ -45,8 +45,8 @@ export class NatsBroker implements Broker {
     this.#link = link;
     this.#clock = clock;
     this.#logger = logger;
-    this.api = new JetStreamApi(link.connection, clock, this.#offset);
-    this.#batches = new BatchReader(link.connection, clock, link.inboxPrefix);
+    this.api = new JetStreamApi(link, clock, this.#offset);
+    this.#batches = new BatchReader(link, clock);
   }
 
   get maxPayload(): number {

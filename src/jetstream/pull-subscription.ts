@@ -54,7 +54,7 @@ export class PullSubscription implements Subscription {
   readonly #window: PullWindow;
   readonly #inbox: string;
   readonly #subscription: NatsSubscription;
-  readonly #forgetReconnects: () => void;
+  readonly #forgetLink: () => void;
   #resolveClosed: (end: SubscriptionEnd) => void = () => undefined;
   #ended = false;
   #paused = false;
@@ -86,8 +86,8 @@ export class PullSubscription implements Subscription {
         else this.#end({ reason: 'Failed', error: fromClientError(error, this.#doing()) });
       },
     });
-    this.#forgetReconnects = options.link.onReconnect(() => {
-      this.#restart();
+    this.#forgetLink = options.link.onChange((connected) => {
+      if (connected) this.#restart();
     });
     this.#pull();
     this.#scheduleTick();
@@ -288,7 +288,7 @@ export class PullSubscription implements Subscription {
     const { clock } = this.#options;
     clock.clearTimer(this.#tick);
     clock.clearTimer(this.#retry);
-    this.#forgetReconnects();
+    this.#forgetLink();
     this.#subscription.unsubscribe();
     this.#resolveClosed(this.#stopping ? { reason: 'Stopped' } : end);
   }
