@@ -165,6 +165,12 @@ export const metricDeclarations = {
     help: 'Watches of the API server that ended and were begun again, by kind and why.',
     labels: ['kind', 'reason'],
   },
+  unknownWatchEventsTotal: {
+    name: 'webhook_operator_watch_unknown_events_total',
+    type: 'counter',
+    help: 'Events of a watch whose type the operator does not know: they were skipped.',
+    labels: ['kind', 'type'],
+  },
   watchLastEventAge: {
     name: 'webhook_operator_watch_last_event_age_seconds',
     type: 'gauge',

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { silentLogger } from '../logger.ts';
 import { type RunningServer, startServer } from './http-server.ts';
 import { metricDeclarations } from './metric-declarations.ts';
@@ -45,10 +47,10 @@ describe('Metrics', () => {
     expect(metrics.defaultMetricNames().filter((name) => name.startsWith('webhook_'))).toEqual([]);
   });
 
-  it('begins the counters of losses and of a controller at 0', async () => {
+  it('begins the counters of losses, of a controller and of a queue at 0', async () => {
     const metrics = new Metrics({ version: '1' });
-    metrics.addController('webhook', 4);
-    metrics.addQueue('webhook', { depth: () => 0, unfinishedWorkSeconds: () => 0, longestRunningSeconds: () => 0 });
+    metrics.controller('webhook', 4);
+    metrics.workQueue('webhook');
     const samples = parse(await scrape(metrics));
     for (const series of [
       'webhook_operator_events_lost_total{reason="BacklogFull"}',
@@ -61,6 +63,8 @@ describe('Metrics', () => {
       'controller_runtime_active_workers{controller="webhook"}',
       'workqueue_adds_total{name="webhook",controller="webhook"}',
       'workqueue_retries_total{name="webhook",controller="webhook"}',
+      'workqueue_depth{name="webhook",controller="webhook",priority="0"}',
+      'workqueue_depth{name="webhook",controller="webhook",priority="-100"}',
     ]) {
       expect([series, samples.get(series)]).toEqual([series, 0]);
     }
@@ -69,46 +73,60 @@ describe('Metrics', () => {
 
   it('counts reconciliations by result and kind of error', async () => {
     const metrics = new Metrics({ version: '1' });
-    metrics.addController('c', 1);
-    for (const cause of ['terminal', 'panic', 'timeout', undefined] as const) {
-      metrics.reconcileStarted('c');
-      metrics.reconcileFinished('c', 'error', 0.2, cause);
-    }
-    metrics.reconcileStarted('c');
-    metrics.reconcileFinished('c', 'success', 0.2);
-    metrics.reconcileStarted('c');
+    const observer = metrics.controller('c', 1);
+    observer.activeWorkersChanged(1);
+    observer.reconciled('error', 0.2);
+    observer.reconciled('error', 0.2);
+    observer.reconciled('success', 0.2);
+    observer.terminalError();
+    observer.panicked();
+    observer.timedOut();
     const samples = parse(await scrape(metrics));
     const of = (name: string) => samples.get(`controller_runtime_${name}{controller="c"}`);
-    expect(samples.get('controller_runtime_reconcile_total{controller="c",result="error"}')).toBe(4);
+    expect(samples.get('controller_runtime_reconcile_total{controller="c",result="error"}')).toBe(2);
     expect(samples.get('controller_runtime_reconcile_total{controller="c",result="success"}')).toBe(1);
-    expect(of('reconcile_errors_total')).toBe(4);
+    expect(of('reconcile_errors_total')).toBe(2);
     expect(of('terminal_reconcile_errors_total')).toBe(1);
     expect(of('reconcile_panics_total')).toBe(1);
     expect(of('reconcile_timeouts_total')).toBe(1);
     expect(of('active_workers')).toBe(1);
-    expect(samples.get('controller_runtime_reconcile_time_seconds_bucket{le="0.2",controller="c"}')).toBe(5);
+    expect(samples.get('controller_runtime_reconcile_time_seconds_bucket{le="0.2",controller="c"}')).toBe(3);
   });
 
-  it('asks queues and watches at each scrape', async () => {
+  it('observes a real work queue', async () => {
     const metrics = new Metrics({ version: '1' });
-    let depth = 1;
-    metrics.addQueue('q', { depth: () => depth, unfinishedWorkSeconds: () => 2, longestRunningSeconds: () => 3 });
-    metrics.observeWatch('Webhook', () => 4);
-    metrics.queueAdded('q');
-    metrics.queueRetried('q');
-    metrics.queueTaken('q', 0.5);
-    metrics.queueDone('q', 0.5);
-    metrics.watchRestarted('Webhook', 'Expired');
-    await scrape(metrics);
-    depth = 9;
+    const queue = new WorkQueue({ clock: systemClock, observer: metrics.workQueue('q') });
+    metrics.observeQueue('q', queue);
+    queue.add('a');
+    queue.add('b', 'low');
     const samples = parse(await scrape(metrics));
-    expect(samples.get('workqueue_depth{name="q",controller="q",priority=""}')).toBe(9);
-    expect(samples.get('workqueue_unfinished_work_seconds{name="q",controller="q"}')).toBe(2);
-    expect(samples.get('workqueue_longest_running_processor_seconds{name="q",controller="q"}')).toBe(3);
+    expect(samples.get('workqueue_depth{name="q",controller="q",priority="0"}')).toBe(1);
+    expect(samples.get('workqueue_depth{name="q",controller="q",priority="-100"}')).toBe(1);
+    expect(samples.get('workqueue_adds_total{name="q",controller="q"}')).toBe(2);
+    expect(samples.get('workqueue_unfinished_work_seconds{name="q",controller="q"}')).toBe(0);
+    expect(samples.get('workqueue_longest_running_processor_seconds{name="q",controller="q"}')).toBeCloseTo(0);
+    queue.shutDown();
+  });
+
+  it('counts what queues and watches report, and asks a watch for its age at each scrape', async () => {
+    const metrics = new Metrics({ version: '1' });
+    const observer = metrics.workQueue('q');
+    observer.retried();
+    observer.queueDuration(0.5);
+    observer.workDuration(0.5);
+    let age = 4;
+    metrics.observeWatch('Webhook', () => age);
+    metrics.reflector.watchRestarted('Webhook', 'expired');
+    metrics.reflector.unknownEvent('Webhook', 'NEW');
+    await scrape(metrics);
+    age = 9;
+    const samples = parse(await scrape(metrics));
+    expect(samples.get('workqueue_retries_total{name="q",controller="q"}')).toBe(1);
     expect(samples.get('workqueue_queue_duration_seconds_count{name="q",controller="q"}')).toBe(1);
     expect(samples.get('workqueue_work_duration_seconds_count{name="q",controller="q"}')).toBe(1);
-    expect(samples.get('webhook_operator_watch_last_event_age_seconds{kind="Webhook"}')).toBe(4);
-    expect(samples.get('webhook_operator_watch_restarts_total{kind="Webhook",reason="Expired"}')).toBe(1);
+    expect(samples.get('webhook_operator_watch_last_event_age_seconds{kind="Webhook"}')).toBe(9);
+    expect(samples.get('webhook_operator_watch_restarts_total{kind="Webhook",reason="expired"}')).toBe(1);
+    expect(samples.get('webhook_operator_watch_unknown_events_total{kind="Webhook",type="NEW"}')).toBe(1);
   });
 
   it('shows the state of the engine and forgets the lag of a slot that went', async () => {
@@ -122,7 +140,7 @@ describe('Metrics', () => {
     metrics.setEgressSuspected(true);
     metrics.setNatsConnected(true);
     metrics.eventsLost('EventsExpired', 3);
-    metrics.requestFinished({ method: 'GET', verb: 'LIST', host: 'h:1', code: '200', durationSeconds: 0.1 });
+    metrics.restClient.requestFinished({ method: 'GET', verb: 'LIST', host: 'h:1', code: '200', durationSeconds: 0.1 });
     const samples = parse(await scrape(metrics));
     expect(samples.get('webhook_operator_slots_owned')).toBe(2);
     expect(samples.has('webhook_operator_consumer_lag_events{slot="1"}')).toBe(false);

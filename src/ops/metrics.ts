@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type ControllerObserver, reconcileResults } from '../kubernetes/controller.ts';
+import type { RestClientObserver } from '../kubernetes/api-caller.ts';
+import type { ReflectorObserver } from '../kubernetes/watch-loop.ts';
+import type { Priority, WorkQueue, WorkQueueObserver } from '../kubernetes/work-queue.ts';
 import { type MetricDeclaration, metricDeclarations as declared } from './metric-declarations.ts';
 import { type PerWebhook, type WebhookIdentity, type WebhookMetrics, WebhookSeries } from './webhook-metrics.ts';
 
 /** Why deliveries were lost: refused by a full backlog, or fallen out of a stream's retention before they were settled. */
 export const lostReasons = ['BacklogFull', 'EventsExpired', 'BacklogExpired'] as const;
 export type LostReason = (typeof lostReasons)[number];
-
-/** The result of a reconciliation, in controller-runtime's words. */
-export const reconcileResults = ['success', 'error', 'requeue', 'requeue_after'] as const;
-export type ReconcileResult = (typeof reconcileResults)[number];
 
 export interface MetricsOptions {
   readonly version: string;
@@ -18,17 +18,16 @@ export interface MetricsOptions {
 }
 
 /** What a work queue is asked at each scrape. */
-export interface QueueState {
-  depth(): number;
-  unfinishedWorkSeconds(): number;
-  longestRunningSeconds(): number;
-}
+export type RunningWork = Pick<WorkQueue, 'unfinishedWorkSeconds' | 'longestRunningSeconds'>;
+
+/** controller-runtime's numbers: what a person changed comes before what is only looked at again. */
+const priorityLabels: Readonly<Record<Priority, string>> = { high: '0', low: '-100' };
 
 /** All metrics of the process. Hot paths use {@link Metrics.webhook}; the rest is rare enough for prom-client's labels. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #series: WebhookSeries;
-  readonly #queues = new Map<string, QueueState>();
+  readonly #queues = new Map<string, RunningWork>();
   readonly #watches = new Map<string, () => number>();
 
   readonly #eventsLost = this.#counter(declared.eventsLostTotal);
@@ -40,6 +39,7 @@ export class Metrics {
   readonly #egressSuspected = this.#gauge(declared.egressSuspected);
   readonly #natsConnected = this.#gauge(declared.natsConnected);
   readonly #watchRestarts = this.#counter(declared.watchRestartsTotal);
+  readonly #unknownWatchEvents = this.#counter(declared.unknownWatchEventsTotal);
   readonly #reconciles = this.#counter(declared.reconcileTotal);
   readonly #reconcileErrors = this.#counter(declared.reconcileErrorsTotal);
   readonly #terminalErrors = this.#counter(declared.terminalReconcileErrorsTotal);
@@ -48,6 +48,7 @@ export class Metrics {
   readonly #reconcileTime = this.#histogram(declared.reconcileTime);
   readonly #maxConcurrent = this.#gauge(declared.maxConcurrentReconciles);
   readonly #activeWorkers = this.#gauge(declared.activeWorkers);
+  readonly #queueDepth = this.#gauge(declared.queueDepth);
   readonly #queueAdds = this.#counter(declared.queueAddsTotal);
   readonly #queueRetries = this.#counter(declared.queueRetriesTotal);
   readonly #queueDuration = this.#histogram(declared.queueDuration);
@@ -57,10 +58,6 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#series = new WebhookSeries(options.perWebhook ?? 'all');
-    this.#pulledGauge(declared.queueDepth, this.#queues, (queue, name) => [
-      { name, controller: name, priority: '' },
-      queue.depth(),
-    ]);
     this.#pulledGauge(declared.queueUnfinishedWork, this.#queues, (queue, name) => [
       { name, controller: name },
       queue.unfinishedWorkSeconds(),
@@ -112,82 +109,68 @@ export class Metrics {
     this.#natsConnected.set(connected ? 1 : 0);
   }
 
-  watchRestarted(kind: string, reason: string): void {
-    this.#watchRestarts.inc({ kind, reason });
-  }
-
   /** `ageSeconds` is asked at each scrape. */
   observeWatch(kind: string, ageSeconds: () => number): void {
     this.#watches.set(kind, ageSeconds);
   }
 
-  /** Makes the series of a controller, all at 0. */
-  addController(controller: string, maxConcurrentReconciles: number): void {
+  /** The observer of a controller; its series begin at 0. */
+  controller(controller: string, maxConcurrentReconciles: number): ControllerObserver {
     for (const result of reconcileResults) this.#reconciles.inc({ controller, result }, 0);
     for (const counter of [this.#reconcileErrors, this.#terminalErrors, this.#panics, this.#timeouts]) {
       counter.inc({ controller }, 0);
     }
     this.#activeWorkers.set({ controller }, 0);
     this.#maxConcurrent.set({ controller }, maxConcurrentReconciles);
+    return {
+      reconciled: (result, durationSeconds) => {
+        this.#reconciles.inc({ controller, result });
+        this.#reconcileTime.observe({ controller }, durationSeconds);
+        if (result === 'error') this.#reconcileErrors.inc({ controller });
+      },
+      terminalError: () => this.#terminalErrors.inc({ controller }),
+      panicked: () => this.#panics.inc({ controller }),
+      timedOut: () => this.#timeouts.inc({ controller }),
+      activeWorkersChanged: (active) => this.#activeWorkers.set({ controller }, active),
+    };
   }
 
-  reconcileStarted(controller: string): void {
-    this.#activeWorkers.inc({ controller });
+  /** The observer of a work queue, which is named after its controller; its series begin at 0. */
+  workQueue(name: string): WorkQueueObserver {
+    const labels = { name, controller: name };
+    this.#queueAdds.inc(labels, 0);
+    this.#queueRetries.inc(labels, 0);
+    const setDepth = (priority: Priority, depth: number) =>
+      this.#queueDepth.set({ ...labels, priority: priorityLabels[priority] }, depth);
+    setDepth('high', 0);
+    setDepth('low', 0);
+    return {
+      depthChanged: setDepth,
+      added: () => this.#queueAdds.inc(labels),
+      retried: () => this.#queueRetries.inc(labels),
+      queueDuration: (seconds) => this.#queueDuration.observe(labels, seconds),
+      workDuration: (seconds) => this.#queueWork.observe(labels, seconds),
+    };
   }
 
-  /** `cause` tells what kind of error it was; only for the result `error`. */
-  reconcileFinished(
-    controller: string,
-    result: ReconcileResult,
-    durationSeconds: number,
-    cause?: 'terminal' | 'panic' | 'timeout',
-  ): void {
-    this.#activeWorkers.dec({ controller });
-    this.#reconciles.inc({ controller, result });
-    this.#reconcileTime.observe({ controller }, durationSeconds);
-    if (result === 'error') this.#reconcileErrors.inc({ controller });
-    if (cause === 'terminal') this.#terminalErrors.inc({ controller });
-    if (cause === 'panic') this.#panics.inc({ controller });
-    if (cause === 'timeout') this.#timeouts.inc({ controller });
+  /** Has a work queue asked at each scrape for what it can only tell then. */
+  observeQueue(name: string, queue: RunningWork): void {
+    this.#queues.set(name, queue);
   }
 
-  /** A work queue is named after its controller. */
-  addQueue(name: string, state: QueueState): void {
-    this.#queues.set(name, state);
-    this.#queueAdds.inc({ name, controller: name }, 0);
-    this.#queueRetries.inc({ name, controller: name }, 0);
-  }
+  /** The observer of the Kubernetes client. */
+  readonly restClient: RestClientObserver = {
+    requestFinished: ({ method, verb, host, code, durationSeconds }) => {
+      this.#requests.inc({ code, method, host });
+      this.#requestDuration.observe({ verb, host }, durationSeconds);
+    },
+  };
 
-  queueAdded(name: string): void {
-    this.#queueAdds.inc({ name, controller: name });
-  }
-
-  queueRetried(name: string): void {
-    this.#queueRetries.inc({ name, controller: name });
-  }
-
-  /** A key left the queue for a worker. */
-  queueTaken(name: string, waitedSeconds: number): void {
-    this.#queueDuration.observe({ name, controller: name }, waitedSeconds);
-  }
-
-  /** A worker is done with a key. */
-  queueDone(name: string, workedSeconds: number): void {
-    this.#queueWork.observe({ name, controller: name }, workedSeconds);
-  }
-
-  /** A request to the API server: the observer of the Kubernetes client. */
-  requestFinished(request: {
-    readonly method: string;
-    readonly verb: string;
-    readonly host: string;
-    readonly code: string;
-    readonly durationSeconds: number;
-  }): void {
-    const { method, verb, host, code } = request;
-    this.#requests.inc({ code, method, host });
-    this.#requestDuration.observe({ verb, host }, request.durationSeconds);
-  }
+  /** The observer of the reflectors. */
+  readonly reflector: ReflectorObserver = {
+    watchRestarted: (kind, reason) => this.#watchRestarts.inc({ kind, reason }),
+    unknownEvent: (kind, type) => this.#unknownWatchEvents.inc({ kind, type }),
+  };
 
   /** Names of everything that a scrape shows and that is not declared by us: prom-client's metrics of the process. */
   defaultMetricNames(): string[] {
