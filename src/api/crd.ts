@@ -121,7 +121,8 @@ function definition(kind: {
         plural: names.plural,
         singular: names.singular,
         shortNames: [names.shortName],
-        categories: ['webhooks'],
+        // Not the plural of a kind: kubectl takes that for all kinds of the category.
+        categories: ['webhook-operator'],
       },
       scope: names.scope,
       versions: [
