@@ -16,8 +16,14 @@ export interface DrainOwner {
   mayDrain(): boolean;
   /** Entries are ready to be taken. */
   entriesReady(): void;
-  /** The leader says that the backlog is empty. */
-  drained(): void;
+  /** Changes with every append to this backlog that begins. */
+  appendMark(): number;
+  /**
+   * The leader says that the backlog is empty; `mark` is what `appendMark` was before it was asked.
+   *
+   * @returns false when an append came in between and is stored: there is more to read.
+   */
+  drained(mark: number): boolean;
   /** An entry was cut. */
   cut(count: number): void;
 }
@@ -96,6 +102,7 @@ export class BacklogDrain {
     this.#ready = [];
     this.#readyIndex = 0;
     this.#cursor = Math.min(this.#cursor, sequence);
+    this.#refillAfter(0);
   }
 
   /** Forgets what was read and not taken, so that the next read shows what is there now. */
@@ -127,8 +134,12 @@ export class BacklogDrain {
   /** @returns when to read again, or undefined when something else will ask for it. */
   async #read(): Promise<number | undefined> {
     const { store, slot, uid, owner, logger } = this.#options;
+    const mark = owner.appendMark();
+    const from = this.#cursor;
     try {
-      const entries = await store.read(slot, uid, this.#cursor, readLimit);
+      const entries = await store.read(slot, uid, from, readLimit);
+      // An entry was given back meanwhile: what was read begins behind it.
+      if (this.#cursor < from) return 0;
       // A release moved the cursor back: entries behind it may still be in hand.
       const fresh = entries.filter((entry) => (this.#taken.get(entry.sequence) ?? 'Released') === 'Released');
       const last = entries.at(-1);
@@ -138,18 +149,23 @@ export class BacklogDrain {
         this.#cursor = last.sequence + 1;
         return fresh.length > 0 ? undefined : 0;
       }
+      if (this.#hasReleased()) return rereadDelayMs;
       if (this.#taken.size > 0 || this.#cutCount > 0 || this.#cutting) return undefined;
       if (!(await store.isEmpty(slot, uid))) {
         // A follower that lags answered the read. Not from the start: it may still show entries that were cut.
         this.#cursor = this.#cutThrough + 1;
         return rereadDelayMs;
       }
-      owner.drained();
-      return undefined;
+      return owner.drained(mark) ? undefined : 0;
     } catch (error) {
       logger.debug('Could not read a backlog; trying again', { slot, uid, error });
       return rereadDelayMs * 5;
     }
+  }
+
+  #hasReleased(): boolean {
+    for (const status of this.#taken.values()) if (status === 'Released') return true;
+    return false;
   }
 
   #refillAfter(delayMs: number): void {

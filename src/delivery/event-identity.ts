@@ -28,8 +28,17 @@ export function eventID(message: HeaderLookup, deliveryKey: string): string {
   return validID.test(given) ? given : hash('sha256', given, 'hex');
 }
 
-// One stream is asked about over and over: its epoch is computed once.
-let last: { readonly created: string; readonly epoch: string } | undefined;
+// One stream is asked about over and over: its identity is computed once.
+let last: { readonly created: string; readonly identity: string } | undefined;
+
+/**
+ * The part of a delivery key that names the stream.
+ * @param streamCreated ISO 8601 with up to nanoseconds, as the server gives it.
+ */
+export function streamIdentityOf(streamCreated: string): string {
+  if (last?.created !== streamCreated) last = { created: streamCreated, identity: computeIdentity(streamCreated) };
+  return last.identity;
+}
 
 /**
  * `<stream creation, base 36>-<sequence>`, plus `-<replay uid>` for a replay. Never repeats: a stream that is made anew
@@ -37,12 +46,12 @@ let last: { readonly created: string; readonly epoch: string } | undefined;
  * @param streamCreated ISO 8601 with up to nanoseconds, as the server gives it.
  */
 export function deliveryKey(streamCreated: string, sequence: number, replayUID?: string): string {
-  if (last?.created !== streamCreated) last = { created: streamCreated, epoch: streamEpoch(streamCreated) };
-  return replayUID === undefined ? `${last.epoch}-${sequence}` : `${last.epoch}-${sequence}-${replayUID}`;
+  const identity = streamIdentityOf(streamCreated);
+  return replayUID === undefined ? `${identity}-${sequence}` : `${identity}-${sequence}-${replayUID}`;
 }
 
 /** Nanoseconds since the epoch in base 36; the sha256 of a text that is no time, so that a key is always made. */
-function streamEpoch(created: string): string {
+function computeIdentity(created: string): string {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(created);
   const seconds = match === null ? Number.NaN : Date.parse(`${match[1]}${match[3]}`);
   if (match === null || Number.isNaN(seconds)) return hash('sha256', created, 'hex');

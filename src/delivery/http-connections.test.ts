@@ -219,6 +219,44 @@ describe('requests side by side', () => {
     expect(connectionsOf(receiver)).toEqual([1, 1]);
   });
 
+  test('whatever a receiver does, every request ends in time and no connection is left behind', async () => {
+    const receiver = await newReceiver({ keepAliveTimeoutMs: 2000 });
+    const behaviours: readonly Behaviour[] = [
+      { kind: 'respond', body: 'x'.repeat(100) },
+      { kind: 'respond', status: 500, body: 'x'.repeat(100_000) },
+      { kind: 'respond', delayMs: 100, informational: [102] },
+      { kind: 'respond', closeConnection: true },
+      { kind: 'hang' },
+      { kind: 'reset' },
+      { kind: 'closeWithoutAnswer' },
+      { kind: 'dripHeaders', intervalMs: 30 },
+      { kind: 'dripBody', intervalMs: 30 },
+      { kind: 'dripBody', status: 500, intervalMs: 30 },
+      { kind: 'endlessBody' },
+      { kind: 'endlessBody', status: 404 },
+      { kind: 'resetInBody', bytes: 10 },
+      { kind: 'resetInBody', status: 503, bytes: 10 },
+      { kind: 'raw', bytes: 'garbage' },
+      { kind: 'raw', bytes: '' },
+    ];
+    receiver.answer((request) => behaviours[Number(request.headers['x-behaviour'])] ?? { kind: 'hang' });
+    const sender = newSender();
+    const send = async (worker: number): Promise<void> => {
+      for (let n = 0; n < behaviours.length; n += 1) {
+        const index = (worker * 7 + n * 5) % behaviours.length;
+        const overrides = { totalTimeoutMs: 250, headers: ['x-behaviour', String(index)] };
+        const maxResponseBytes = worker % 3 === 0 ? { maxResponseBytes: 1000 } : {};
+        const result = await sender.send(post(receiver.url, { ...overrides, ...maxResponseBytes }));
+        expect(result.durationMs).toBeLessThan(1500);
+        if (index <= 3) expect(result).toMatchObject({ kind: 'Response', statusCode: index === 1 ? 500 : 200 });
+        else if (index === 8 || index === 10) expect(result).toMatchObject({ kind: 'Response', statusCode: 200 });
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, worker) => send(worker)));
+    // What is left are idle keep-alive connections, which end a second before the receiver would end them.
+    await expect.poll(() => receiver.openConnections, { timeout: 4000, interval: 100 }).toBe(0);
+  }, 15_000);
+
   test('a request after the pool was closed is a result too', async () => {
     const receiver = await newReceiver();
     const agents = createAgentPool();

@@ -215,9 +215,15 @@ export interface AttemptContext {
 }
 
 /** A success of the current epoch resets the streak; one of an older epoch only shows as the last success. */
-export function attemptSucceeded(state: WebhookState, epoch: number, success: SuccessRecord, failingAfter: number): Change {
+export function attemptSucceeded(
+  state: WebhookState,
+  epoch: number,
+  success: SuccessRecord,
+  failingAfter: number,
+): Change {
   if (epoch !== state.epoch) return { state, transitions: none };
-  if (state.streak === 0 && state.exhausted === 0) return { state: { ...state, lastSuccess: success }, transitions: none };
+  if (state.streak === 0 && state.exhausted === 0)
+    return { state: { ...state, lastSuccess: success }, transitions: none };
   const { failingSince: _failingSince, ...rest } = state;
   return {
     state: { ...rest, streak: 0, exhausted: 0, lastSuccess: success },
@@ -247,7 +253,8 @@ export function attemptFailed(
   const failingSince = state.streak === 0 ? failure.at : (state.failingSince ?? failure.at);
   const next: WebhookState = { ...state, streak, failingSince, lastFailure: failure };
   const transitions: Transition[] = [];
-  if (disable.failingAfter > 0 && streak === disable.failingAfter) transitions.push({ kind: 'Failing', failure, streak });
+  if (disable.failingAfter > 0 && streak === disable.failingAfter)
+    transitions.push({ kind: 'Failing', failure, streak });
   if (disable.warnAfter > 0 && streak === disable.warnAfter) transitions.push({ kind: 'Warned', streak });
   const reached =
     disable.afterConsecutiveFailures > 0 &&

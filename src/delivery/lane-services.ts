@@ -1,0 +1,103 @@
+import type { Clock } from '../clock.ts';
+import type { BacklogStore } from '../jetstream/backlog-store.ts';
+import type { DeadLetterStore } from '../jetstream/dead-letter-store.ts';
+import type { RetryStore } from '../jetstream/retry-store.ts';
+import type { Logger } from '../logger.ts';
+import type { Sender } from './attempt.ts';
+import type { ConfirmedWrites } from './confirmed-write.ts';
+import type { EventContent } from './delivery.ts';
+import type { EgressGuard } from './egress-guard.ts';
+import type { LastFailure } from '../jetstream/delivery-record.ts';
+import type { RequestBudget } from './request-budget.ts';
+import type { SlotClaim } from './slot-claim.ts';
+import type { Transition } from './webhook-state.ts';
+
+/** How a delivery left the process, or what its attempt came to. Label `outcome` of `deliveries_total`. */
+export const deliveryOutcomes = [
+  /** A 2xx in time. */
+  'delivered',
+  /** The attempt failed; another one is scheduled. */
+  'retried',
+  /** The last attempt failed, or a rule said Reject: dead letter. */
+  'dead_lettered',
+  /** Held in the backlog: inactive, full or slow webhook. */
+  'held',
+  /** Refused by a full backlog, or gone from EVENTS. */
+  'lost',
+  /** The event type is no longer in `events`. */
+  'unsubscribed',
+  /** `whileInactive: Drop`. */
+  'dropped',
+] as const;
+export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
+
+/** Why deliveries were lost. Label `reason` of `events_lost_total`. */
+export const lossReasons = [
+  /** The webhook's backlog is at its limit. */
+  'BacklogFull',
+  /** The event left EVENTS by age or size before it was sent. */
+  'Expired',
+] as const;
+export type LossReason = (typeof lossReasons)[number];
+
+/** Counters of one webhook; `ops/metrics` implements it. */
+export interface LaneMetrics {
+  /** `codeClass`: `2xx` … `5xx`, or `none` when there was no response. */
+  outcome(outcome: DeliveryOutcome, codeClass: string): void;
+  attempt(durationMs: number): void;
+  /** From stored in EVENTS to answered by the receiver with success, first attempts only. */
+  latency(ms: number): void;
+  lost(reason: LossReason, count: number): void;
+  filterError(): void;
+  /** The webhook is gone: its series go too. */
+  remove(): void;
+}
+
+/** What a lane tells the outside. Called synchronously; must not throw. */
+export interface LaneListener {
+  /** The transitions are stored. `eventType`: of the event whose attempt caused them. */
+  transitioned(uid: string, transitions: readonly Transition[], eventType: string | undefined): void;
+  /** Something that status shows has changed. */
+  changed(uid: string): void;
+  deadLettered(uid: string, content: EventContent, last: LastFailure): void;
+  lost(uid: string, reason: LossReason, count: number): void;
+}
+
+/** What the lanes of one slot share. */
+export interface LaneServices {
+  readonly slot: number;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** A new identifier, unique for ever. */
+  readonly newID: () => string;
+  readonly sender: Sender;
+  readonly claim: SlotClaim;
+  readonly writes: ConfirmedWrites;
+  readonly retries: RetryStore;
+  readonly backlog: BacklogStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly budget: RequestBudget;
+  readonly egress: EgressGuard;
+  /** Webhooks that this process delivers for: the whole of which the egress guard takes a share. */
+  readonly activeWebhooks: () => number;
+  readonly listener: LaneListener;
+  readonly logger: Logger;
+  /** Reads an event's bytes from EVENTS; undefined when it is gone. Throws `BrokerError`. */
+  readonly loadContent: (content: EventContent) => Promise<EventContent | undefined>;
+}
+
+export const engineLimits = {
+  /** Age from which an unacked event, due retry or backlog entry is parked or held. DESIGN 7. */
+  maxUnackedMs: 2000,
+  /** A park is due this much after the longest that the attempt can last. */
+  parkMarginMs: 5000,
+  /** 2 × `ack_wait`: how long a copy of a delivery may still be under way. */
+  memoryMs: 60_000,
+  /** Deliveries that a lane keeps in memory before newcomers go to the backlog. */
+  laneQueue: 64,
+  /** Failures in a row from which a lane has concurrency 1 and newcomers wait in the backlog. */
+  slowAfterFailures: 5,
+  /** Retries that may wait for one webhook; further failures go to its backlog. */
+  maxWaitingRetries: 10_000,
+} as const;

@@ -1,0 +1,389 @@
+import type { Timer } from '../clock.ts';
+import { BacklogDrain, type DrainOwner } from './backlog-drain.ts';
+import { BacklogIntake } from './backlog-intake.ts';
+import type { Verdict } from './classify.ts';
+import type { RequestResult } from './attempt.ts';
+import type { DeliveryEvent } from './delivery-event.ts';
+import { Delivery, type Arrival, type EventContent } from './delivery.ts';
+import { engineLimits } from './lane-services.ts';
+import { LaneSettlement } from './lane-settlement.ts';
+import { matchesAnyPattern } from './pattern.ts';
+import type { BudgetMember } from './request-budget.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { WebhookLane, type FoundCounts, type LaneOptions } from './webhook-lane.ts';
+
+/**
+ * The usual lane: a small bounded queue in memory with its own concurrency and rate, and the backlog behind it. While the
+ * backlog may hold anything, newcomers go to its end, so that older ones come first.
+ */
+export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwner {
+  /** Every delivery in hand, by key: one place at a time. */
+  readonly working = new Map<string, Delivery>();
+  readonly settlement: LaneSettlement;
+  readonly drainage: BacklogDrain;
+  readonly #intake: BacklogIntake;
+  readonly #queue: Delivery[] = [];
+  readonly #bucket: TokenBucket;
+  /** Whether the backlog may hold something. */
+  #backlogged: boolean;
+  /** Appends begun, and those without a confirmation. */
+  #appendsBegun = 0;
+  #appendsOpen = 0;
+  /** Events match from now on, although from which one they are owed is not known yet. */
+  #awaitingOwed = false;
+  /** Concurrency grows with successes, from 1 after a start or a bad streak. */
+  #ramp = 1;
+  /** Monotonic time until which the receiver asked for a pause. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #timer: Timer | undefined;
+  #idle: (() => void) | undefined;
+  #draining = false;
+
+  constructor(options: LaneOptions) {
+    super(options);
+    const { clock, slot, backlog, writes, logger } = this.services;
+    this.#bucket = new TokenBucket(options.config.delivery.rateLimit, () => clock.monotonic());
+    this.#backlogged = options.found.backlog > 0;
+    this.settlement = new LaneSettlement(this);
+    this.drainage = new BacklogDrain({ slot, uid: this.uid, store: backlog, writes, clock, logger, owner: this });
+    this.#intake = new BacklogIntake(this);
+  }
+
+  get unsettled(): number {
+    return this.working.size;
+  }
+
+  get isSlow(): boolean {
+    return this.state.streak >= engineLimits.slowAfterFailures;
+  }
+
+  get isStopped(): boolean {
+    return this.stopped;
+  }
+
+  /** Whether the event is one that this webhook is owed. */
+  owes(content: Pick<EventContent, 'sequence' | 'key'>): boolean {
+    return this.isOwed(content);
+  }
+
+  persistNow(): Promise<void> {
+    return this.persist();
+  }
+
+  /** The backlog of this webhook is at its limit: one delivery is lost. */
+  backlogRefused(): void {
+    this.backlogFull = true;
+    this.countLost('BacklogFull', 1);
+  }
+
+  /** Takes a copy of a delivery from any of its origins but the backlog. */
+  offer(arrival: Arrival): void {
+    const { content, origin } = arrival;
+    const current = this.working.get(content.key);
+    if (current !== undefined) {
+      (current.followers ??= []).push(arrival);
+      return;
+    }
+    if (this.removed || this.settlement.followKnown(arrival)) {
+      if (this.removed) origin.settle();
+      return;
+    }
+    if (!this.#awaitingOwed && !this.isOwed(content)) {
+      origin.settle();
+      return;
+    }
+    if (origin.kind !== 'Event' && !matchesAnyPattern(this.config.patterns, content.type)) {
+      this.metrics.outcome('unsubscribed', 'none');
+      this.settlement.dismiss(arrival);
+      return;
+    }
+    const delivery = new Delivery(arrival);
+    if (this.#mustHold(delivery)) return;
+    this.working.set(delivery.key, delivery);
+    this.#queue.push(delivery);
+    this.pump();
+  }
+
+  #mustHold(delivery: Delivery): boolean {
+    const inactive = this.inactiveReason();
+    if (inactive !== undefined) {
+      const drops =
+        this.config.delivery.whileInactive === 'Drop' && (inactive === 'Suspended' || inactive === 'Disabled');
+      if (drops && delivery.origin?.kind === 'Event') {
+        this.metrics.outcome('dropped', 'none');
+        delivery.settleOrigin();
+        return true;
+      }
+    } else if (!this.#backlogged && !this.isSlow && !this.#draining && this.#queue.length < engineLimits.laneQueue) {
+      return false;
+    }
+    this.working.set(delivery.key, delivery);
+    this.settlement.hold(delivery);
+    return true;
+  }
+
+  awaitOwed(): void {
+    this.#awaitingOwed = true;
+  }
+
+  override async setVerified(...args: Parameters<WebhookLane['setVerified']>): Promise<void> {
+    await super.setVerified(...args);
+    this.#awaitingOwed = false;
+    this.pump();
+  }
+
+  pump(): void {
+    for (;;) {
+      if (!this.mayWork() || this.#draining) return;
+      if (this.inFlight >= this.#concurrency()) return;
+      if (this.#mustWait()) return;
+      const next = this.#queue[0] ?? this.#fromBacklog();
+      if (next === undefined) return;
+      if (!this.services.budget.tryTake(this)) return;
+      this.#bucket.tryTake();
+      this.#queue.shift();
+      this.#start(next);
+    }
+  }
+
+  budgetAvailable(): void {
+    this.pump();
+  }
+
+  #concurrency(): number {
+    return this.isSlow ? 1 : Math.min(this.config.delivery.concurrency, this.#ramp);
+  }
+
+  /** The next entry of the backlog, put into the queue. */
+  #fromBacklog(): Delivery | undefined {
+    if (!this.#backlogged) return undefined;
+    const delivery = this.#intake.next();
+    if (delivery !== undefined) this.#queue.push(delivery);
+    return delivery;
+  }
+
+  /** A pause that the receiver asked for, or the rate limit. */
+  #mustWait(): boolean {
+    const now = this.services.clock.monotonic();
+    const from = Math.max(this.#pausedUntil, this.#bucket.nextAt());
+    if (from <= now) return false;
+    this.pumpAfter(from - now);
+    return true;
+  }
+
+  pumpAfter(delayMs: number): void {
+    this.#timer ??= this.services.clock.setTimer(() => {
+      this.#timer = undefined;
+      this.pump();
+    }, delayMs);
+  }
+
+  /** No attempt begins for this long: the receiver said so. */
+  pauseFor(delayMs: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.services.clock.monotonic() + delayMs);
+  }
+
+  #start(delivery: Delivery): void {
+    delivery.phase = 'InFlight';
+    delivery.epoch = this.state.epoch;
+    delivery.firstAttemptAt ??= this.services.clock.now();
+    this.inFlight++;
+    const { content } = delivery;
+    if (content.data !== undefined) {
+      this.#send(delivery, content as DeliveryEvent);
+      return;
+    }
+    this.background('load', this.#load(delivery));
+  }
+
+  async #load(delivery: Delivery): Promise<void> {
+    const content = await this.settlement.load(delivery);
+    if (content !== undefined) {
+      this.#send(delivery, content);
+      return;
+    }
+    this.#ended();
+    this.countLost('Expired', 1);
+    await this.settlement.finish(delivery);
+  }
+
+  #send(delivery: Delivery, event: DeliveryEvent): void {
+    this.attempt(event, delivery.attempt, (verdict, result) => {
+      this.#ended();
+      this.#finished(delivery, event, verdict, result);
+    });
+  }
+
+  #ended(): void {
+    this.inFlight--;
+    this.services.budget.release(this);
+  }
+
+  #finished(delivery: Delivery, event: DeliveryEvent, verdict: Verdict, result: RequestResult | undefined): void {
+    if (this.stopped) return;
+    delivery.phase = 'Settling';
+    if (verdict.kind === 'Delivered' && result !== undefined) {
+      this.#ramp = Math.min(this.config.delivery.concurrency, this.#ramp * 2);
+      const endedStreak = this.succeeded(delivery.epoch, event, result, delivery.attempt);
+      if (!endedStreak && delivery.park === undefined && delivery.origin?.kind === 'Event') {
+        // The hot path: nothing to write.
+        this.working.delete(delivery.key);
+        delivery.settleOrigin();
+        this.followersOf(delivery);
+      } else {
+        this.background('success', this.settlement.delivered(delivery));
+      }
+    } else if (verdict.kind === 'Failed') {
+      const judged = this.judgeFailure(verdict, delivery.epoch, delivery.content, delivery.attempt);
+      if (verdict.pausesLane && verdict.retryAfterMs !== undefined) this.pauseFor(verdict.retryAfterMs);
+      if (this.isSlow) {
+        this.#ramp = 1;
+        this.#backlogged = true;
+      }
+      if (this.inactiveReason() !== undefined) this.activityChanged();
+      this.background('failure', this.settlement.failed(delivery, judged));
+    }
+    this.pump();
+  }
+
+  /** Copies that arrived while the delivery was in hand: they see its outcome now. */
+  followersOf(delivery: Delivery): void {
+    const { followers } = delivery;
+    if (followers !== undefined) {
+      delivery.followers = undefined;
+      for (const follower of followers) this.offer(follower);
+    }
+    if (this.#idle !== undefined && this.working.size === 0) this.#idle();
+  }
+
+  protected activityChanged(): void {
+    this.#bucket.setLimit(this.config.delivery.rateLimit);
+    if (this.inactiveReason() === undefined) {
+      this.pump();
+      return;
+    }
+    this.services.budget.forget(this);
+    this.holdQueue();
+    this.drainage.reset();
+  }
+
+  /** Moves what is queued to the backlog; what came from there stays there. */
+  holdQueue(): void {
+    for (const delivery of this.#queue.splice(0)) {
+      if (delivery.origin?.kind === 'Backlog') this.settlement.giveBack(delivery);
+      else this.settlement.hold(delivery);
+    }
+  }
+
+  sweep(now: number): void {
+    const { maxUnackedMs } = engineLimits;
+    let late = false;
+    for (const delivery of this.working.values()) {
+      const { origin } = delivery;
+      if (origin === undefined || delivery.park !== undefined || now - origin.receivedAt < maxUnackedMs) continue;
+      if (delivery.phase === 'InFlight') this.background('park', this.settlement.park(delivery));
+      else if (delivery.phase === 'Queued' && origin.kind !== 'Backlog') late = true;
+    }
+    // In the order in which they wait; all of them, or a younger one would overtake those in the backlog.
+    if (late) this.holdQueue();
+  }
+
+  appendBegan(): void {
+    this.#backlogged = true;
+    this.#appendsBegun++;
+    this.#appendsOpen++;
+  }
+
+  appendEnded(stored: boolean): void {
+    this.#appendsOpen--;
+    if (stored) {
+      this.backlogCount++;
+      this.backlogFull = false;
+    }
+    if (this.#appendsOpen === 0) this.drainage.refill();
+  }
+
+  mayDrain(): boolean {
+    return this.mayWork() && !this.#draining && this.#backlogged;
+  }
+
+  appendMark(): number {
+    return this.#appendsBegun;
+  }
+
+  entriesReady(): void {
+    this.pump();
+  }
+
+  cut(count: number): void {
+    this.backlogCount -= count;
+    this.services.listener.changed(this.uid);
+  }
+
+  drained(mark: number): boolean {
+    // An append without a confirmation reads on by itself when it gets one.
+    if (this.#appendsOpen > 0) return true;
+    if (mark !== this.#appendsBegun) return false;
+    this.backlogCount = 0;
+    if (!this.isSlow) this.#backlogged = false;
+    this.services.listener.changed(this.uid);
+    return true;
+  }
+
+  recount(found: FoundCounts): void {
+    this.waiting = found.retrying;
+    this.deadLettered = found.deadLettered;
+    this.backlogCount = found.backlog;
+    if (found.backlog > 0) this.#backlogged = true;
+    this.pump();
+  }
+
+  addWaiting(change: 1 | -1): void {
+    this.waiting += change;
+    this.services.listener.changed(this.uid);
+  }
+
+  get waitingRetries(): number {
+    return this.waiting;
+  }
+
+  addDeadLetter(): void {
+    this.deadLettered++;
+    this.services.listener.changed(this.uid);
+  }
+
+  override stop(): void {
+    super.stop();
+    this.drainage.stop();
+    this.services.clock.clearTimer(this.#timer);
+    this.services.budget.forget(this);
+    this.#queue.length = 0;
+    this.#idle?.();
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.holdQueue();
+    if (this.working.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    if (!this.stopped) await this.drainage.flush();
+  }
+
+  async remove(): Promise<void> {
+    this.removed = true;
+    this.stopped = true;
+    this.drainage.stop();
+    this.services.clock.clearTimer(this.#timer);
+    this.services.budget.forget(this);
+    this.#queue.length = 0;
+    for (const delivery of this.working.values()) {
+      delivery.settleOrigin();
+      for (const follower of delivery.followers ?? []) follower.origin.settle();
+    }
+    this.working.clear();
+    await this.settlement.purge();
+  }
+}

@@ -1,0 +1,228 @@
+import type { Clock } from '../clock.ts';
+import type { ConsumedMessage } from '../jetstream/broker.ts';
+import { decodeRecord } from '../jetstream/delivery-record.ts';
+import { parseDeliverySubject } from '../jetstream/subjects.ts';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { AckCollector } from './ack-collector.ts';
+import type { ConfirmedWrites } from './confirmed-write.ts';
+import { contentOf, type Arrival, type EventContent } from './delivery.ts';
+import { eventID, parseEventSubject } from './event-identity.ts';
+import { filterAccepts } from './event-filter.ts';
+import { EventTracker } from './event-tracker.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { ParallelLane } from './parallel-lane.ts';
+import { PatternIndex } from './pattern-index.ts';
+import type { RetryStore } from '../jetstream/retry-store.ts';
+import type { WebhookLane } from './webhook-lane.ts';
+
+/** A due retry of a Webhook that this slot doesn't know waits this long again: until a LIST shows whether it exists. */
+const unknownRetryDelayMs = 30_000;
+
+export interface SlotIntakeOptions {
+  readonly slot: number;
+  readonly clock: Clock;
+  readonly acks: AckCollector;
+  readonly memory: MemoryBudget;
+  readonly writes: ConfirmedWrites;
+  readonly retries: RetryStore;
+  readonly logger: Logger;
+  readonly lane: (uid: string) => WebhookLane | undefined;
+}
+
+/**
+ * Turns the messages of a slot's two consumers into deliveries: events are matched in memory, due retries go to their
+ * webhook. Keeps what it settled of an event until the server confirms the ack.
+ */
+export class SlotIntake {
+  readonly #options: SlotIntakeOptions;
+  readonly #indexes = new Map<string, PatternIndex<ParallelLane>>();
+  /** Unacked events by sequence. */
+  readonly #pending = new Map<number, EventTracker>();
+  /** Acked events above the confirmed floor: a copy that comes again is only acked again. */
+  readonly #settled = new Set<number>();
+  readonly #eventSettled = (tracker: EventTracker): void => {
+    this.#pending.delete(tracker.sequence);
+    this.#settled.add(tracker.sequence);
+    this.#options.memory.remove(tracker.bytes);
+    this.#options.acks.ack(tracker.message);
+  };
+  /** First part of every delivery key of EVENTS: its creation, base 36. */
+  #streamIdentity = '';
+  #stopped = false;
+
+  constructor(options: SlotIntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Unacked events. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** EVENTS was found, or made anew: sequences mean something else from now on. */
+  setStream(identity: string): void {
+    if (identity === this.#streamIdentity) return;
+    this.#streamIdentity = identity;
+    this.#settled.clear();
+  }
+
+  setPatterns(lane: ParallelLane): void {
+    const { source, patterns } = lane.config;
+    let index = this.#indexes.get(source);
+    if (index === undefined) {
+      index = new PatternIndex();
+      this.#indexes.set(source, index);
+    }
+    index.set(lane, patterns);
+  }
+
+  remove(lane: ParallelLane): void {
+    const index = this.#indexes.get(lane.config.source);
+    index?.delete(lane);
+    if (index?.size === 0) this.#indexes.delete(lane.config.source);
+  }
+
+  /** The consumer's ack floor: acks up to it are confirmed. */
+  confirm(floor: number): void {
+    for (const sequence of this.#settled) if (sequence <= floor) this.#settled.delete(sequence);
+  }
+
+  /** Nothing that arrives from now on is begun. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Drops what is in hand, when the slot is another's. */
+  abandon(): void {
+    this.#stopped = true;
+    for (const tracker of this.#pending.values()) this.#options.memory.remove(tracker.bytes);
+    this.#pending.clear();
+    this.#settled.clear();
+  }
+
+  /** Must not throw: the client would end the subscription. */
+  readonly onEvent = (message: ConsumedMessage): void => {
+    try {
+      this.#event(message);
+    } catch (error) {
+      this.#options.logger.error('Could not take an event; the server delivers it again', {
+        slot: this.#options.slot,
+        sequence: message.sequence,
+        error,
+      });
+    }
+  };
+
+  #event(message: ConsumedMessage): void {
+    const { sequence } = message;
+    if (message.deliveryCount > 1 || this.#stopped) {
+      const pending = this.#pending.get(sequence);
+      if (pending !== undefined) {
+        pending.message = message;
+        return;
+      }
+      if (this.#settled.has(sequence)) {
+        this.#options.acks.ack(message);
+        return;
+      }
+      if (this.#stopped) {
+        message.nak();
+        return;
+      }
+    }
+    const subject = parseEventSubject(message.subject);
+    const lanes = subject === undefined ? undefined : this.#indexes.get(subject.source)?.match(subject.type);
+    if (subject === undefined || lanes === undefined || lanes.length === 0) {
+      this.#options.acks.ack(message);
+      return;
+    }
+    const { clock, memory } = this.#options;
+    const key = `${this.#streamIdentity}-${sequence}`;
+    const content: EventContent = {
+      key,
+      sequence,
+      id: eventID(message, key),
+      type: subject.type,
+      source: subject.source,
+      storedAt: message.timestamp,
+      data: message.data,
+      producer: message,
+    };
+    const tracker = new EventTracker(message, clock.monotonic(), this.#eventSettled);
+    this.#pending.set(sequence, tracker);
+    memory.add(tracker.bytes);
+    for (const lane of lanes) {
+      const { config } = lane;
+      // Decided once, at first sight; with an invalid filter only when its fault is mended.
+      if (
+        config.filter !== undefined &&
+        config.hold !== 'InvalidSpec' &&
+        !filterAccepts(config, lane.metrics, content)
+      ) {
+        continue;
+      }
+      tracker.add();
+      lane.offer({ content, origin: tracker, attempt: 1 });
+    }
+    tracker.settle();
+  }
+
+  readonly onRetry = (message: ConsumedMessage): void => {
+    try {
+      this.#retry(message);
+    } catch (error) {
+      this.#options.logger.error('Could not take a due retry; the server delivers it again', {
+        slot: this.#options.slot,
+        sequence: message.sequence,
+        error,
+      });
+    }
+  };
+
+  #retry(message: ConsumedMessage): void {
+    const { acks, clock, logger, slot } = this.#options;
+    if (this.#stopped) {
+      message.nak();
+      return;
+    }
+    const uid = parseDeliverySubject(message.subject)?.uid;
+    const record = decodeRecord(message);
+    if (uid === undefined || record === undefined) {
+      logger.error('Skipped a due retry that the operator did not write', { slot, subject: message.subject });
+      acks.ack(message);
+      return;
+    }
+    const lane = this.#options.lane(uid);
+    if (!(lane instanceof ParallelLane)) {
+      this.#scheduleAgain(uid, message);
+      return;
+    }
+    const { firstAttemptAt, last, scheduleID } = record;
+    const arrival: Arrival = {
+      content: contentOf(record, lane.config.source),
+      origin: { kind: 'Retry', receivedAt: clock.monotonic(), settle: () => acks.ack(message) },
+      attempt: record.attempt,
+      ...(firstAttemptAt === undefined ? {} : { firstAttemptAt }),
+      ...(last === undefined ? {} : { last }),
+      ...(scheduleID === undefined ? {} : { scheduleID }),
+    };
+    lane.offer(arrival);
+  }
+
+  // Nobody is there to want it, but that may only mean that the Webhook is not known yet: the sweep of deleted Webhooks, which
+  // asks the API server twice, removes it if it is gone.
+  #scheduleAgain(uid: string, message: ConsumedMessage): void {
+    const { acks, clock, logger, retries, slot, writes } = this.#options;
+    const record = decodeRecord(message);
+    if (record === undefined) return;
+    writes
+      .run('unknown retry', () => retries.schedule(slot, uid, record, clock.now() + unknownRetryDelayMs))
+      .then(
+        () => acks.ack(message),
+        (error: unknown) => {
+          logger.debug('Left a due retry of an unknown webhook', { slot, uid, error: messageOf(error) });
+        },
+      );
+  }
+}
