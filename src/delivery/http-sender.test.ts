@@ -251,6 +251,8 @@ describe('no response', () => {
     ['no HTTP', 'SSH-2.0-OpenSSH_9.6\r\n'],
     ['headers over 16 KiB', `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`],
     ['a broken header', 'HTTP/1.1 200 OK\r\nx y: z\r\n\r\n'],
+    // undici refuses it, where RFC 9110 (15.2) would have it ignored like other interim responses.
+    ['a 100 Continue nobody asked for', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'],
     ['an upgrade nobody asked for', 'HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
   ])('%s', async (_, bytes) => {
     expect(await sendTo({ kind: 'raw', bytes })).toMatchObject({ kind: 'Error', reason: 'InvalidResponse' });
