@@ -104,6 +104,10 @@ const texts = [
   'a*',
   '.a',
   'a.',
+  'a\u00a0b',
+  'a\u2028b',
+  ' x',
+  'x ',
   '1s',
   '0s',
   '5ms',
@@ -168,8 +172,11 @@ function specs(schema: JSONSchemaProps): fc.Arbitrary<unknown> {
   );
 }
 
-/** What only a full parse sees, and a CRD can't say; the operator refuses more there. */
-const onlyOurs = 'url must have a valid host and a port below 65536';
+/** What a CRD can't say; the operator refuses more there. */
+const onlyOurs = [
+  'url must have a valid host and a port below 65536',
+  'events must not contain white space or control characters',
+];
 
 describe.each<[string, z.ZodType]>([
   ['Webhook', webhookSpecSchema],
@@ -178,7 +185,7 @@ describe.each<[string, z.ZodType]>([
   const crd = structuralSchema(schema, 'spec');
   const judge = (value: unknown) => {
     const operator = schema.safeParse(value);
-    const ours = operator.error?.issues.every((issue) => issue.message === onlyOurs) ?? false;
+    const ours = operator.error?.issues.every((issue) => onlyOurs.includes(issue.message)) ?? false;
     return { server: admits(crd, structuredClone(value)), operator: operator.success || ours };
   };
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { FailureReason } from '../delivery/attempt.ts';
+import type { HoldReason } from '../delivery/webhook-config.ts';
 import { formatTime, timeSchema } from './time.ts';
 
 const failureMeanings = {
@@ -24,7 +25,7 @@ const holdMeanings = {
   SecretNotFound: 'A Secret or a key of it does not exist.',
   SecretNotAllowed: 'A Secret is not labelled webhook-operator.dev/usable: "true".',
   SecretInvalid: 'The value of a Secret can not be used: a control character, or not a URL or a key.',
-} as const;
+} as const satisfies Record<Exclude<HoldReason, 'Suspended'>, string>;
 
 /**
  * Every condition of a Webhook: type, status, and the closed list of reasons with what each means. The tables of the

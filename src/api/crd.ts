@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ResourceNames } from './metadata.ts';
-import { apiGroup, version, webhookClassNames, webhookNames } from './metadata.ts';
+import { annotations, apiGroup, version, webhookClassNames, webhookNames } from './metadata.ts';
 import type { JSONSchemaProps } from './structural-schema.ts';
 import { structuralSchema } from './structural-schema.ts';
 import { webhookClassSpecSchema, webhookClassStatusSchema } from './webhook-class.ts';
@@ -81,7 +81,7 @@ export const customResourceDefinitions: readonly CustomResourceDefinition[] = [
       {
         name: 'Default',
         type: 'string',
-        jsonPath: `.metadata.annotations.${`${apiGroup}/is-default-class`.replaceAll('.', String.raw`\.`)}`,
+        jsonPath: `.metadata.annotations.${annotations.isDefaultClass.replaceAll('.', String.raw`\.`)}`,
         description: 'Whether Webhooks that name no class use this one',
       },
       {

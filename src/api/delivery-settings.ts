@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ReactivateBy, ResponseRule } from '../delivery/webhook-config.ts';
 import { durationBetween } from './duration.ts';
 import { listOf, matches, setOf, withRules, withTransitionRules } from './rules.ts';
 
@@ -50,7 +51,7 @@ const statusCodeSchema = withRules(z.string().min(3).max(3), [
   ),
 ]);
 
-export const responseActions = ['Retry', 'Reject', 'Disable'] as const;
+const responseActions = ['Retry', 'Reject', 'Disable'] as const satisfies ResponseRule['action'][];
 
 const responseRuleSchema = z.object({
   statusCodes: setOf(statusCodeSchema, { min: 1, max: 32 }).describe(
@@ -63,7 +64,7 @@ const responseRuleSchema = z.object({
     ),
 });
 
-export const reactivateByValues = ['Toggle', 'Annotation', 'URLChange'] as const;
+const reactivateByValues = ['Toggle', 'Annotation', 'URLChange'] as const satisfies ReactivateBy[];
 
 const count = (description: string) => z.int().min(0).max(1_000_000).describe(description).optional();
 

@@ -6,12 +6,11 @@ import { matches, matchesNot, withRules } from './rules.ts';
  * Headers that a user can't set, lower case: they belong to the connection (RFC 9110 section 7.6.1, RFC 9112) or decide
  * where the request goes. `webhook-*` is ours.
  */
-export const deniedHeaders = [
+const deniedHeaders = [
   'connection',
   'content-length',
   'expect',
   'host',
-  'http2-settings',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
@@ -45,7 +44,10 @@ const headerSchema = withRules(
       'name of the header, unique in the list without regard to case, 1 to 128 characters. host, content-length, the headers of the connection and webhook-* are not allowed.',
     ),
     value: withRules(z.string().max(8192), [
-      matches('^[\\t -~]*$', 'headers: value must be printable ASCII without line breaks'),
+      matches(
+        '^([!-~]([\\t -~]*[!-~])?)?$',
+        'headers: value must be printable ASCII without line breaks and without spaces around it',
+      ),
     ])
       .describe('value of the header in plain text, at most 8192 characters. Put credentials into valueFrom instead.')
       .optional(),

@@ -21,6 +21,7 @@ export const secretKeyRefSchema = z
     ]).describe('key within the data of the Secret.'),
   })
   .describe('secretKeyRef names one key of a Secret. One newline at the end of its value is dropped.');
+/** A reference to one key of a Secret of the Webhook's namespace. */
 export type SecretKeyRef = z.output<typeof secretKeyRefSchema>;
 
 /** A value that comes from elsewhere. */

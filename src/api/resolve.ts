@@ -5,7 +5,7 @@ import type { WebhookClassSpec } from './webhook-class.ts';
 import type { WebhookSpec } from './webhook.ts';
 
 /** What a class leaves out. The class `standard` spells the same out. */
-export const defaultDelivery = {
+const defaultDelivery = {
   timeouts: { connect: '5s', total: '15s' },
   retry: {
     schedule: ['5s', '5m', '30m', '2h', '5h', '10h', '10h'],

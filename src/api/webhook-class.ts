@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import type { PayloadFormat, Target, VerificationMethod } from '../delivery/webhook-config.ts';
 import { deliverySchema, withImmutableOrder } from './delivery-settings.ts';
 import { durationBetween } from './duration.ts';
 import { conditionsSchema } from './conditions.ts';
@@ -42,7 +43,6 @@ export const overridableBlocks = [
   'concurrency',
   'ordered',
 ] as const;
-export type OverridableBlock = (typeof overridableBlocks)[number];
 
 const limitsSchema = z.object({
   maxConcurrency: z
@@ -95,15 +95,15 @@ const admissionSchema = z.object({
     .default(false),
 });
 
-export const verificationMethods = ['Challenge', 'CloudEventsHandshake', 'None'] as const;
-export const payloadFormats = [
+const verificationMethods = ['Challenge', 'CloudEventsHandshake', 'None'] as const satisfies VerificationMethod[];
+const payloadFormats = [
   'Raw',
   'Event',
   'StandardWebhooks',
   'CloudEventsStructured',
   'CloudEventsBinary',
-] as const;
-export const signingSchemes = ['StandardWebhooks', 'None'] as const;
+] as const satisfies PayloadFormat[];
+const signingSchemes = ['StandardWebhooks', 'None'] as const satisfies Target['signingScheme'][];
 
 function isCIDR(text: string): boolean {
   const [, address = '', prefix = ''] = /^([^/]+)[/](0|[1-9][0-9]{0,2})$/.exec(text) ?? [];

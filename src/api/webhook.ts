@@ -13,7 +13,11 @@ const patternSchema = withRules(z.string().min(1).max(256), [
     '^(([^.*>\\x00-\\x20\\x7f]+|[*])[.])*([^.*>\\x00-\\x20\\x7f]+|[*]|>)$',
     'events must be patterns of dot-separated tokens without spaces; * stands for exactly one token, > for one or more and only at the end',
   ),
-]);
+]).refine(
+  // A CRD can't name the spaces and control characters beyond ASCII in a way that RE2 and JavaScript share.
+  (pattern) => !/[\s\p{Cc}]/u.test(pattern),
+  'events must not contain white space or control characters',
+);
 
 const specSchema = z.object({
   url: urlSchema

@@ -194,6 +194,11 @@ export const badWebhooks: readonly BadSpec[] = [
     says: ['spec.headers[0].value', 'without line breaks'],
   },
   {
+    what: 'spaces around a value',
+    spec: withHeaders({ name: 'X-A', value: 'a ' }),
+    says: ['spec.headers[0].value', 'without spaces around it'],
+  },
+  {
     what: 'a header without a value',
     spec: withHeaders({ name: 'X-A' }),
     says: ['spec.headers[0]', 'exactly one of value and valueFrom'],
