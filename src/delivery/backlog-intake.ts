@@ -60,7 +60,7 @@ export class BacklogIntake {
       !matchesAnyPattern(lane.config.patterns, content.type) ||
       (arrival.heldBy === 'Unfiltered' && !filterAccepts(lane.config, lane.metrics, content));
     if (unwanted) {
-      lane.metrics.outcome('unsubscribed', 'none');
+      lane.metrics.skipped('unsubscribed');
       lane.settlement.dismiss(arrival);
       return undefined;
     }

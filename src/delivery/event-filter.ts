@@ -23,7 +23,7 @@ function dataOf(content: EventContent): unknown {
 /** Whether the webhook's filter wants the event. An error in the filter is no match; it is counted, and shown in metrics. */
 export function filterAccepts(
   config: Pick<WebhookConfig, 'filter'>,
-  metrics: Pick<LaneMetrics, 'filterError'>,
+  metrics: Pick<LaneMetrics, 'filterFailed'>,
   content: EventContent,
 ): boolean {
   const { filter } = config;
@@ -37,7 +37,7 @@ export function filterAccepts(
       time: new Date(content.storedAt).toISOString(),
     });
   } catch {
-    metrics.filterError();
+    metrics.filterFailed();
     return false;
   }
 }

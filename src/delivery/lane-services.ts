@@ -3,7 +3,7 @@ import type { BacklogStore } from '../jetstream/backlog-store.ts';
 import type { DeadLetterStore } from '../jetstream/dead-letter-store.ts';
 import type { RetryStore } from '../jetstream/retry-store.ts';
 import type { Logger } from '../logger.ts';
-import type { Sender } from './attempt.ts';
+import type { FailureReason, Sender } from './attempt.ts';
 import type { ConfirmedWrites } from './confirmed-write.ts';
 import type { EventContent } from './delivery.ts';
 import type { EgressGuard } from './egress-guard.ts';
@@ -11,25 +11,6 @@ import type { LastFailure } from '../jetstream/delivery-record.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { SlotClaim } from './slot-claim.ts';
 import type { Transition } from './webhook-state.ts';
-
-/** How a delivery left the process, or what its attempt came to. Label `outcome` of `deliveries_total`. */
-export const deliveryOutcomes = [
-  /** A 2xx in time. */
-  'delivered',
-  /** The attempt failed; another one is scheduled. */
-  'retried',
-  /** The last attempt failed, or a rule said Reject: dead letter. */
-  'dead_lettered',
-  /** Held in the backlog: inactive, full or slow webhook. */
-  'held',
-  /** Refused by a full backlog, or gone from EVENTS. */
-  'lost',
-  /** The event type is no longer in `events`. */
-  'unsubscribed',
-  /** `whileInactive: Drop`. */
-  'dropped',
-] as const;
-export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /** Why deliveries were lost. Label `reason` of `events_lost_total`. */
 export const lossReasons = [
@@ -42,14 +23,20 @@ export type LossReason = (typeof lossReasons)[number];
 
 /** Counters of one webhook; `ops/metrics` implements it. */
 export interface LaneMetrics {
-  /** `codeClass`: `2xx` … `5xx`, or `none` when there was no response. */
-  outcome(outcome: DeliveryOutcome, codeClass: string): void;
-  attempt(durationMs: number): void;
-  /** From stored in EVENTS to answered by the receiver with success, first attempts only. */
-  latency(ms: number): void;
+  /** A successful attempt. `latencySeconds`: from stored in EVENTS to answered; undefined for a repeated delivery. */
+  delivered(statusCode: number, durationSeconds: number, latencySeconds: number | undefined): void;
+  /** A failed attempt and what follows from it. `statusCode` undefined = no response. */
+  failed(
+    outcome: 'retry' | 'dead_letter' | 'held',
+    reason: FailureReason,
+    statusCode: number | undefined,
+    durationSeconds: number,
+  ): void;
+  /** Settled, or held, without an attempt. */
+  skipped(outcome: 'unsubscribed' | 'dropped' | 'held'): void;
   lost(reason: LossReason, count: number): void;
-  filterError(): void;
-  /** The webhook is gone: its series go too. */
+  filterFailed(): void;
+  /** The webhook is gone, or another replica's: its series go too. */
   remove(): void;
 }
 

@@ -7,7 +7,7 @@ import { longestAttemptMs } from './longest-attempt.ts';
 import { OutcomeMemory, type KnownOutcome } from './outcome-memory.ts';
 import type { ParallelLane } from './parallel-lane.ts';
 import { ClaimLostError } from './slot-claim.ts';
-import { codeClassOf, type JudgedFailure } from './webhook-lane.ts';
+import type { JudgedFailure } from './webhook-lane.ts';
 
 /**
  * What follows from an attempt, in the order that loses nothing: first the write (schedule, backlog entry, dead letter),
@@ -31,27 +31,28 @@ export class LaneSettlement {
     this.#release(delivery);
   }
 
-  async failed(delivery: Delivery, { verdict, next, mustPersist }: JudgedFailure): Promise<void> {
+  async failed(delivery: Delivery, judged: JudgedFailure): Promise<void> {
     const lane = this.#lane;
+    const { verdict, next, mustPersist } = judged;
     const { statusCode } = verdict;
     delivery.last = {
       reason: verdict.reason,
       message: verdict.message,
       ...(statusCode === undefined ? {} : { statusCode }),
     };
-    const codeClass = codeClassOf(statusCode);
     if (mustPersist) await lane.persistNow();
     switch (next.kind) {
       case 'At':
-        lane.metrics.outcome('retried', codeClass);
+        lane.countFailure(judged, 'retry');
         await this.retry(delivery, next.attempt, next.dueAt);
         return;
       case 'Disabled':
-        await this.#hold(delivery, codeClass);
+        lane.countFailure(judged, 'held');
+        await this.#hold(delivery);
         return;
       case 'Exhausted':
       case 'Rejected':
-        lane.metrics.outcome('dead_lettered', codeClass);
+        lane.countFailure(judged, 'dead_letter');
         await this.#deadLetter(delivery, delivery.last);
     }
   }
@@ -122,16 +123,16 @@ export class LaneSettlement {
   /** Moves a delivery to the backlog. Begins at once; the delivery must be in hand (`working`). */
   hold(delivery: Delivery): void {
     delivery.phase = 'Settling';
-    this.#lane.background('hold', this.#hold(delivery, 'none'));
+    if (delivery.origin?.kind !== 'Backlog') this.#lane.metrics.skipped('held');
+    this.#lane.background('hold', this.#hold(delivery));
   }
 
-  async #hold(delivery: Delivery, codeClass: string): Promise<void> {
+  async #hold(delivery: Delivery): Promise<void> {
     // An entry that failed because the webhook was disabled is already where it belongs.
     if (delivery.origin?.kind === 'Backlog' && delivery.park === undefined) {
       this.giveBack(delivery);
       return;
     }
-    this.#lane.metrics.outcome('held', codeClass);
     await this.#append(delivery, this.#heldBy(), undefined);
   }
 

@@ -14,7 +14,7 @@ import { matchesAnyPattern } from './pattern.ts';
 import type { BudgetMember } from './request-budget.ts';
 import { ClaimLostError } from './slot-claim.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { codeClassOf, WebhookLane, type FoundCounts, type LaneOptions } from './webhook-lane.ts';
+import { WebhookLane, type FoundCounts, type LaneOptions } from './webhook-lane.ts';
 import type { OrderedPosition } from './webhook-state.ts';
 
 const readLimit = 32;
@@ -283,23 +283,23 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
       return true;
     }
     if (verdict.kind !== 'Failed') return false;
-    const { next } = this.judgeFailure(verdict, epoch, content, position.attempt);
-    const codeClass = codeClassOf(verdict.statusCode);
+    const judged = this.judgeFailure(verdict, epoch, content, position.attempt, result?.durationMs ?? 0);
+    const { next } = judged;
     // The webhook was reactivated, or has another URL, since the attempt began: the head starts afresh.
     if (epoch !== this.state.epoch && next.kind === 'At') return true;
     if (next.kind === 'At') {
-      this.metrics.outcome('retried', codeClass);
+      this.countFailure(judged, 'retry');
       this.#moveTo({ ...position, attempt: next.attempt, firstAttemptAt, dueAt: next.dueAt });
       await this.persist();
       this.#pumpAfter(next.dueAt - clock.now());
       return false;
     }
     if (next.kind === 'Disabled') {
-      this.metrics.outcome('held', codeClass);
+      this.countFailure(judged, 'held');
       await this.persist();
       return false;
     }
-    this.metrics.outcome('dead_lettered', codeClass);
+    this.countFailure(judged, 'dead_letter');
     await this.#deadLetter(loaded, position.attempt, firstAttemptAt, verdict);
     await this.#settle(entry, true);
     return true;

@@ -93,7 +93,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
       return;
     }
     if (origin.kind !== 'Event' && !matchesAnyPattern(this.config.patterns, content.type)) {
-      this.metrics.outcome('unsubscribed', 'none');
+      this.metrics.skipped('unsubscribed');
       this.settlement.dismiss(arrival);
       return;
     }
@@ -110,7 +110,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
       const drops =
         this.config.delivery.whileInactive === 'Drop' && (inactive === 'Suspended' || inactive === 'Disabled');
       if (drops && delivery.origin?.kind === 'Event') {
-        this.metrics.outcome('dropped', 'none');
+        this.metrics.skipped('dropped');
         delivery.settleOrigin();
         return true;
       }
@@ -234,7 +234,13 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
         this.background('success', this.settlement.delivered(delivery));
       }
     } else if (verdict.kind === 'Failed') {
-      const judged = this.judgeFailure(verdict, delivery.epoch, delivery.content, delivery.attempt);
+      const judged = this.judgeFailure(
+        verdict,
+        delivery.epoch,
+        delivery.content,
+        delivery.attempt,
+        result?.durationMs ?? 0,
+      );
       if (verdict.pausesLane && verdict.retryAfterMs !== undefined) this.pauseFor(verdict.retryAfterMs);
       if (this.isSlow) {
         this.#ramp = 1;

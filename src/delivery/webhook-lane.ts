@@ -61,6 +61,7 @@ export interface JudgedFailure {
   readonly next: NextAttempt | { readonly kind: 'Rejected' } | { readonly kind: 'Disabled' };
   /** The failure changed something that must be stored before the delivery is settled. */
   readonly mustPersist: boolean;
+  readonly durationMs: number;
 }
 
 /**
@@ -224,7 +225,6 @@ export abstract class WebhookLane {
       return;
     }
     void this.services.sender.send(request).then((result) => {
-      this.metrics.attempt(result.durationMs);
       done(classify(result, config.delivery, this.services.clock.now(), target.secretValues), result);
     });
   }
@@ -235,8 +235,8 @@ export abstract class WebhookLane {
     const now = clock.now();
     egress.recordAnswer(this.uid);
     const statusCode = result.kind === 'Response' ? result.statusCode : 0;
-    this.metrics.outcome('delivered', '2xx');
-    if (attempt === 1) this.metrics.latency(Math.max(0, now - event.storedAt));
+    const latencySeconds = attempt === 1 ? Math.max(0, now - event.storedAt) / 1000 : undefined;
+    this.metrics.delivered(statusCode, result.durationMs / 1000, latencySeconds);
     const success: SuccessRecord = { at: now, eventID: event.id, statusCode, durationMs: result.durationMs };
     const { state } = this;
     if (epoch !== state.epoch) return false;
@@ -282,16 +282,16 @@ export abstract class WebhookLane {
       const reason = verdict.statusCode === 410 ? 'ReceiverGone' : 'ReceiverRequested';
       const cause = { reason, message: verdict.message, eventID: content.id } as const;
       mustPersist = this.change(receiverDisabled(this.state, { epoch, now }, cause), content.type) || mustPersist;
-      return { verdict, next: { kind: 'Disabled' }, mustPersist };
+      return { verdict, next: { kind: 'Disabled' }, mustPersist, durationMs };
     }
-    if (verdict.action === 'Reject') return { verdict, next: { kind: 'Rejected' }, mustPersist };
+    if (verdict.action === 'Reject') return { verdict, next: { kind: 'Rejected' }, mustPersist, durationMs };
     const next = nextAttempt(attempt, settings, verdict.retryAfterMs, services.random, now);
     if (next.kind === 'Exhausted') {
       const change = eventExhausted(this.state, context, content.id, verdict.message);
       mustPersist = this.change(change, content.type) || mustPersist;
-      return { verdict, next, mustPersist };
+      return { verdict, next, mustPersist, durationMs };
     }
-    return { verdict, next: this.state.verdict === undefined ? next : { kind: 'Disabled' }, mustPersist };
+    return { verdict, next: this.state.verdict === undefined ? next : { kind: 'Disabled' }, mustPersist, durationMs };
   }
 
   #recordEgress(verdict: FailedVerdict): void {
@@ -304,10 +304,14 @@ export abstract class WebhookLane {
     }
   }
 
+  /** Shows a failed attempt and what follows from it in the metrics. */
+  countFailure({ verdict, durationMs }: JudgedFailure, outcome: 'retry' | 'dead_letter' | 'held'): void {
+    this.metrics.failed(outcome, verdict.reason, verdict.statusCode, durationMs / 1000);
+  }
+
   /** Counts deliveries that can't be delivered any more. */
   protected countLost(reason: 'BacklogFull' | 'Expired', count: number): void {
     this.keeper.set({ ...this.state, lost: this.state.lost + count });
-    this.metrics.outcome('lost', 'none');
     this.metrics.lost(reason, count);
     this.services.listener.lost(this.uid, reason, count);
   }
@@ -328,9 +332,4 @@ export abstract class WebhookLane {
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
-}
-
-/** The label of a status code: `2xx` … `5xx`, `none` without a response. */
-export function codeClassOf(statusCode: number | undefined): string {
-  return statusCode === undefined ? 'none' : `${Math.floor(statusCode / 100)}xx`;
 }
