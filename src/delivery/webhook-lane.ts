@@ -253,7 +253,13 @@ export abstract class WebhookLane {
   }
 
   /** Counts a failure and decides what becomes of the delivery. */
-  protected judgeFailure(verdict: FailedVerdict, epoch: number, content: EventContent, attempt: number): JudgedFailure {
+  protected judgeFailure(
+    verdict: FailedVerdict,
+    epoch: number,
+    content: EventContent,
+    attempt: number,
+    durationMs: number,
+  ): JudgedFailure {
     const { config, services } = this;
     const now = services.clock.now();
     const settings = config.delivery;
