@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { OperatorError } from '../errors.ts';
 
 /** A zod schema that has no equivalent in a CRD, or lacks what ours must have. `path` says where. */
-export class SchemaNotStructuralError extends OperatorError {
+class SchemaNotStructuralError extends OperatorError {
   readonly code = 'WHO_SCHEMA_NOT_STRUCTURAL';
 
   constructor(path: string, problem: string) {
