@@ -1,0 +1,26 @@
+import type { VerificationFailure } from '../delivery/verification.ts';
+import type { LanePending, WebhookLane } from '../delivery/webhook-lane.ts';
+import type { SuccessRecord, WebhookState } from '../delivery/webhook-state.ts';
+
+/** What a lane shows of itself at one moment. */
+export interface LaneView {
+  readonly state: WebhookState;
+  readonly pending: LanePending;
+  readonly lastSuccess: SuccessRecord | undefined;
+  readonly backlogFull: boolean;
+}
+
+export function laneViewOf(lane: Pick<WebhookLane, 'state' | 'pending' | 'lastSuccess' | 'backlogFull'>): LaneView {
+  return { state: lane.state, pending: lane.pending(), lastSuccess: lane.lastSuccess, backlogFull: lane.backlogFull };
+}
+
+/** How far the verification of a webhook's present URL got in this process. */
+export interface VerificationProgress {
+  /** Tries made so far. */
+  readonly tries: number;
+  readonly lastFailure?: { readonly reason: VerificationFailure; readonly message: string } | undefined;
+  /** Milliseconds since the epoch. */
+  readonly nextTryAt?: number | undefined;
+  /** The last try failed: there is no other until spec or annotation change. */
+  readonly exhausted: boolean;
+}
