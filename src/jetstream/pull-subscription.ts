@@ -3,7 +3,7 @@
  * what is on its way, builds all headers of every message of a pinned consumer, and hides why it fell silent.
  */
 import { createInbox, type Msg, type Subscription as NatsSubscription } from '@nats-io/transport-node';
-import type { Clock, Timer } from '../clock.ts';
+import { sleep, type Clock, type Timer } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { ApiRefusal, fromClientError } from './broker-errors.ts';
 import { BrokerError, type ConsumedMessage, type Subscription, type SubscriptionEnd } from './broker.ts';
@@ -14,6 +14,11 @@ import { PullWindow } from './pull-window.ts';
 /** How long the server keeps a request open; a pinned consumer's `priority_timeout` must be longer. */
 export const pullExpiresMs = 10_000;
 const heartbeatMs = 2000;
+/**
+ * A request without a pin is short and for one message: the server may give it the pin although its group was replaced in the
+ * meantime, and a stale owner should not receive a whole batch by that. At least two heartbeats.
+ */
+const unpinnedExpiresMs = 4000;
 /** Silence after which requests count as lost: two heartbeats and a half (measured: a leader change says nothing). */
 const silenceMs = 5000;
 const tickMs = 1000;
@@ -21,8 +26,12 @@ const tickMs = 1000;
 const progressCheckMs = 15_000;
 /** After an error status, so that a server in trouble is not asked in a hot loop. */
 const retryDelayMs = 250;
-/** Looks in a row that saw messages waiting and none delivered, each followed by an unpin and a fresh request. */
-const maxStalledChecks = 4;
+/** The same while nobody's pin is ours: a stale owner's last request may have taken it. */
+const pinCheckMs = 2000;
+/** What the server counted as waiting may have been on its way. */
+const inFlightMs = 500;
+/** Messages waiting and none delivered for this long, in spite of unpins and fresh requests. */
+const stalledMs = 60_000;
 const drainTimeoutMs = 2000;
 
 /** What a look at the consumer tells. */
@@ -65,7 +74,7 @@ export class PullSubscription implements Subscription {
   #lastMessage: number;
   #lastInspection: number;
   #inspecting = false;
-  #stalledChecks = 0;
+  #stalledSince: number | undefined;
   #tick: Timer | undefined;
   #retry: Timer | undefined;
 
@@ -156,6 +165,7 @@ export class PullSubscription implements Subscription {
         return;
       case 423: // the pin is not ours any more: ask without it
         this.#pinID = '';
+        this.#window.reset();
         this.#pull();
         return;
       case 400:
@@ -176,18 +186,20 @@ export class PullSubscription implements Subscription {
   #pull(): void {
     const { link, clock, group, stream, durable } = this.#options;
     if (this.#paused || this.#stopping || this.#ended || this.#retry !== undefined || !link.connected) return;
-    const batch = this.#window.shortage();
+    const unpinned = this.#isUnpinned();
+    const batch = unpinned ? Number(this.#window.owed === 0) : this.#window.shortage();
     if (batch === 0) return;
+    const expiresMs = unpinned ? unpinnedExpiresMs : pullExpiresMs;
     this.#requests += 1;
     const id = this.#requests.toString(36);
     const request = {
       batch,
-      expires: pullExpiresMs * 1e6,
+      expires: expiresMs * 1e6,
       idle_heartbeat: heartbeatMs * 1e6,
       ...(group === undefined ? {} : { group }),
       ...(this.#pinID === '' ? {} : { id: this.#pinID }),
     };
-    this.#window.opened(id, batch, clock.monotonic() + pullExpiresMs + silenceMs);
+    this.#window.opened(id, batch, clock.monotonic() + expiresMs + silenceMs);
     try {
       const reply = `${this.#inbox}.${id}`;
       link.connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`, JSON.stringify(request), { reply });
@@ -234,8 +246,9 @@ export class PullSubscription implements Subscription {
       this.#options.logger.debug('Consumer fell silent', this.#fields());
       this.#restart();
       this.#inspect();
-    } else if (now - this.#lastMessage > progressCheckMs && now - this.#lastInspection > progressCheckMs) {
-      this.#inspect();
+    } else {
+      const interval = this.#isUnpinned() ? pinCheckMs : progressCheckMs;
+      if (now - this.#lastMessage > interval && now - this.#lastInspection > interval) this.#inspect();
     }
     this.#pull();
   }
@@ -258,28 +271,38 @@ export class PullSubscription implements Subscription {
   }
 
   async #judge(consumer: ConsumerInspection): Promise<void> {
-    const { group, clock, logger, unpin } = this.#options;
+    const { group, clock } = this.#options;
     if (this.#ended) return;
     if (consumer.group !== group) {
       this.#end({ reason: 'GroupChanged' });
       return;
     }
+    const lookedAt = this.#lastInspection;
     const waiting = consumer.pending > 0 && consumer.ackPending < consumer.maxAckPending;
-    const idle = clock.monotonic() - this.#lastMessage > progressCheckMs;
-    if (!waiting || !idle || this.#paused || this.#stopping) {
-      this.#stalledChecks = 0;
-      return;
-    }
-    this.#stalledChecks += 1;
-    if (this.#stalledChecks >= maxStalledChecks) {
+    if (waiting) await sleep(clock, inFlightMs);
+    const flows = this.#lastMessage >= lookedAt;
+    if (!waiting || flows || this.#paused || this.#stopping) this.#stalledSince = undefined;
+    else await this.#unblock(consumer.pending);
+  }
+
+  /** Messages wait and none comes: asks anew, as a client without a pin. */
+  async #unblock(pending: number): Promise<void> {
+    const { group, clock, logger, unpin } = this.#options;
+    const now = clock.monotonic();
+    this.#stalledSince ??= now;
+    if (now - this.#stalledSince > stalledMs) {
       this.#end({ reason: 'Stalled' });
       return;
     }
-    logger.error('Consumer has messages and delivered none', { ...this.#fields(), pending: consumer.pending });
-    // Nobody but us may hold the pin of this group: a stale request of an earlier subscription does.
+    logger.info('Consumer has messages and delivered none; asking anew', { ...this.#fields(), pending });
+    // Nobody but us may hold the pin of this group: a stale request of an earlier owner does.
     if (group !== undefined) await unpin();
     this.#pinID = '';
     this.#restart();
+  }
+
+  #isUnpinned(): boolean {
+    return this.#options.group !== undefined && this.#pinID === '';
   }
 
   #end(end: SubscriptionEnd): void {

@@ -109,6 +109,11 @@ export class StateStore {
     await this.#broker.purge(stateStream(this.#names), stateSubject(this.#names, slot, uid), revision + 1);
   }
 
+  /** Removes whatever is stored of a webhook that is known to be gone, also what is not readable. */
+  async purgeWebhook(slot: number, uid: string): Promise<void> {
+    await this.#broker.purge(stateStream(this.#names), stateSubject(this.#names, slot, uid));
+  }
+
   /** The owner's claim on a slot; undefined when nobody ever had it. */
   async readClaim(slot: number): Promise<Versioned<OwnerClaim> | undefined> {
     const found = await this.get(slot, reservedStateKeys.owner);
