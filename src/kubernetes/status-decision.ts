@@ -11,8 +11,8 @@ export interface LastStatusWrite {
 
 export interface StatusQuestion {
   readonly desired: unknown;
-  /** As the cache has it; it may be a moment behind our own last write. */
-  readonly cached: unknown;
+  /** The newest status known: of our last write or of the cache. */
+  readonly current: unknown;
   readonly last: LastStatusWrite | undefined;
   /** A transition: not held back by the interval. */
   readonly urgent: boolean;
@@ -27,21 +27,13 @@ export type StatusDecision =
   /** Ask again after this time. */
   | { readonly action: 'wait'; readonly delayMs: number };
 
-/**
- * Whether to write a status now. Within the interval after a write its result is the truth, for the cache may still show
- * what was before; after it the cache is, and a status that somebody else changed is put right.
- */
+/** Whether to write a status now. What somebody else changed counts as a difference and is put right. */
 export function decideStatusWrite(question: StatusQuestion): StatusDecision {
-  const { desired, cached, last, urgent, now, minIntervalMs } = question;
-  const settled = (state: unknown): boolean =>
-    deepEqual(state, desired) ||
-    // The server changed what we asked for: asking for the same again would go on for ever.
-    (last !== undefined && deepEqual(last.desired, desired) && deepEqual(state, last.result));
-
-  if (last === undefined || now - last.at >= minIntervalMs) {
-    return settled(cached) ? { action: 'skip' } : { action: 'write' };
-  }
-  const wait: StatusDecision = { action: 'wait', delayMs: last.at + minIntervalMs - now };
-  if (settled(last.result)) return deepEqual(cached, last.result) ? { action: 'skip' } : wait;
-  return urgent ? { action: 'write' } : wait;
+  const { desired, current, last, urgent, now, minIntervalMs } = question;
+  if (deepEqual(current, desired)) return { action: 'skip' };
+  if (last === undefined) return { action: 'write' };
+  // The server changed what we asked for: asking for the same again would go on for ever.
+  if (deepEqual(last.desired, desired) && deepEqual(current, last.result)) return { action: 'skip' };
+  const delayMs = last.at + minIntervalMs - now;
+  return urgent || delayMs <= 0 ? { action: 'write' } : { action: 'wait', delayMs };
 }

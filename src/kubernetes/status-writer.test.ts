@@ -3,6 +3,7 @@ import { createKubeClient, type KubeClient } from './client.ts';
 import type { ResourceType } from './kube-object.ts';
 import { StatusWriter } from './status-writer.ts';
 import { answer, FakeApiServer, fakeObject, statusObject } from './testing/fake-api-server.ts';
+import type { StoredObject } from './testing/fake-object-store.ts';
 import { eventually, ManualClock } from './testing/manual-clock.ts';
 
 const THINGS: ResourceType = {
@@ -18,6 +19,8 @@ let server: FakeApiServer;
 let clock: ManualClock;
 let client: KubeClient;
 let writer: StatusWriter;
+/** What a cache shows that lags behind. */
+let stale: StoredObject | undefined;
 
 beforeEach(async () => {
   server = await FakeApiServer.start();
@@ -28,8 +31,9 @@ beforeEach(async () => {
     type: THINGS,
     clock,
     fieldManager: 'webhook-operator',
-    read: (key) => server.store.get(PATH.replace('one', key.slice(2))),
+    read: (key) => stale ?? server.store.get(PATH.replace('one', key.slice(2))),
   });
+  stale = undefined;
   server.store.put(PATH, fakeObject('a', 'one'));
   writer.start();
 });
@@ -58,7 +62,7 @@ describe('StatusWriter', () => {
     expect(JSON.parse(request?.body ?? '')).toEqual({
       apiVersion: 'test.example/v1',
       kind: 'Thing',
-      metadata: { name: 'one', namespace: 'a', uid: 'uid-1' },
+      metadata: { name: 'one', namespace: 'a', resourceVersion: '101' },
       status: { failures: 1 },
     });
   });
@@ -96,12 +100,33 @@ describe('StatusWriter', () => {
     expect(patches()).toEqual([{ failures: 1 }, { failures: 3, disabled: true }, { failures: 5, disabled: false }]);
   });
 
+  it('is not fooled by a cache that lags behind its own writes', async () => {
+    stale = server.store.put(PATH, { ...fakeObject('a', 'one'), status: { on: true } } as never);
+    for (const on of [false, true, false, false, true]) {
+      writer.write('a/one', { on }, { urgent: true });
+      await settled();
+    }
+    expect(patches()).toEqual([{ on: false }, { on: true }, { on: false }, { on: true }]);
+    expect(server.store.get(PATH)).toMatchObject({ status: { on: true } });
+  });
+
+  it('writes again upon what somebody else changed in between', async () => {
+    stale = server.store.get(PATH);
+    server.store.put(PATH, fakeObject('a', 'one', { changed: true }));
+    writer.write('a/one', { failures: 1 }, { urgent: true });
+    await eventually(() => server.requests.length === 1 && clock.nextTimerIn === 250);
+    stale = undefined;
+    clock.advance(250);
+    await settled();
+    expect(server.store.get(PATH)).toMatchObject({ spec: { changed: true }, status: { failures: 1 } });
+  });
+
   it('tries again while the API server is away, and then writes the latest', async () => {
     await server.stop();
     writer.write('a/one', { failures: 1 });
-    await eventually(() => clock.nextTimerIn === 1000);
-    clock.advance(1000);
-    await eventually(() => clock.nextTimerIn === 2000);
+    await eventually(() => clock.nextTimerIn === 250);
+    clock.advance(250);
+    await eventually(() => clock.nextTimerIn === 500);
     writer.write('a/one', { failures: 2 });
     await server.listen();
     await eventually(() => writer.pending === 0, { eachTurn: () => clock.advance(100) });

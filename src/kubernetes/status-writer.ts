@@ -29,6 +29,13 @@ export interface StatusWriteOptions {
   readonly urgent?: boolean;
 }
 
+interface LastWrite extends LastStatusWrite {
+  readonly uid: string | undefined;
+  readonly version: string | undefined;
+  /** Versions known to be older: what we wrote upon, and what earlier writes of ours that the cache lags behind did. */
+  readonly supersedes: ReadonlySet<string | undefined>;
+}
+
 interface Pending {
   readonly uid: string | undefined;
   readonly desired: object;
@@ -37,7 +44,7 @@ interface Pending {
 
 /**
  * Brings `.status` to what is desired, by server-side apply on the status subresource, and only when it differs. Writes of
- * one object are coalesced and throttled, transitions are not; what fails is tried again from 1 s up to 30 s apart.
+ * one object are coalesced and throttled, transitions are not; what fails is tried again from 250 ms up to 30 s apart.
  */
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -47,7 +54,7 @@ export class StatusWriter {
   readonly #queue: WorkQueue;
   readonly #controller: Controller;
   readonly #pending = new Map<string, Pending>();
-  readonly #last = new Map<string, LastStatusWrite & { readonly uid: string | undefined }>();
+  readonly #last = new Map<string, LastWrite>();
   readonly #giveUp = new AbortController();
   #stopping = false;
 
@@ -56,7 +63,7 @@ export class StatusWriter {
     this.#clock = options.clock;
     this.#logger = options.logger ?? silentLogger;
     this.#minIntervalMs = options.minIntervalMs ?? 30_000;
-    this.#queue = new WorkQueue({ clock: options.clock, baseDelayMs: 1000, maxDelayMs: 30_000 });
+    this.#queue = new WorkQueue({ clock: options.clock, baseDelayMs: 250, maxDelayMs: 30_000 });
     this.#controller = new Controller({
       name: `${options.type.kind.toLowerCase()}-status`,
       queue: this.#queue,
@@ -120,43 +127,55 @@ export class StatusWriter {
       return undefined;
     }
     const known = this.#last.get(key);
+    const last = known?.uid === pending.uid ? known : undefined;
+    const { resourceVersion } = object.metadata;
+    const behind = last?.supersedes.has(resourceVersion) === true ? last : undefined;
     const decision = decideStatusWrite({
       desired: pending.desired,
-      cached: object.status,
-      last: known?.uid === pending.uid ? known : undefined,
+      current: behind === undefined ? object.status : behind.result,
+      last,
       urgent: pending.urgent || this.#stopping,
       now: this.#clock.monotonic(),
       minIntervalMs: this.#minIntervalMs,
     });
     if (decision.action === 'wait') return { requeueAfterMs: decision.delayMs };
-    if (decision.action === 'write') await this.#patch(key, object, pending);
+    if (decision.action === 'write') {
+      const base = behind === undefined ? resourceVersion : behind.version;
+      await this.#patch(key, pending, new Set([...(behind?.supersedes ?? []), base]), base);
+    }
     if (this.#pending.get(key) === pending) this.#pending.delete(key);
     return undefined;
   }
 
-  async #patch(key: string, object: WithStatus, pending: Pending): Promise<void> {
+  async #patch(
+    key: string,
+    { uid, desired }: Pending,
+    supersedes: ReadonlySet<string | undefined>,
+    resourceVersion: string | undefined,
+  ): Promise<void> {
     const { client, type, fieldManager } = this.#options;
-    const { name, namespace, uid } = object.metadata;
+    const ref = refOf(key);
     const patch = {
       apiVersion: apiVersionOf(type),
       kind: type.kind,
-      // With the uid the server refuses to touch an object that was made anew meanwhile.
-      metadata: { name, ...(namespace && { namespace }), ...(uid && { uid }) },
-      status: pending.desired,
+      // Refused when the object is another by now, which a uid here would not do: the API server ignores it on the status
+      // of custom resources.
+      metadata: { ...ref, resourceVersion },
+      status: desired,
     };
     try {
       const strategy = { type: 'apply', fieldManager, force: true } as const;
       const call = { signal: this.#giveUp.signal, retries: 0 };
-      const written = await client.patchStatus<WithStatus>(type, refOf(key), patch, strategy, call);
-      const at = this.#clock.monotonic();
-      this.#last.set(key, { uid: pending.uid, desired: pending.desired, result: written.status, at });
+      const { metadata, status } = await client.patchStatus<WithStatus>(type, ref, patch, strategy, call);
+      const version = metadata.resourceVersion;
+      this.#last.set(key, { uid, desired, result: status, at: this.#clock.monotonic(), version, supersedes });
     } catch (error) {
       if (hasStatus(error, 404)) {
         this.forget(key);
       } else if (hasStatus(error, 400) || hasStatus(error, 422)) {
         this.#logger.error('Status was refused', { kind: type.kind, key, error });
       } else {
-        // A conflict too: the cache will show whether the object is another by now.
+        // A conflict too: the cache will soon show what came in between.
         throw error;
       }
     }

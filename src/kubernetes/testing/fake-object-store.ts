@@ -115,8 +115,8 @@ export class FakeObjectStore {
   #patch(path: string, patch: StoredObject): Answer {
     const existing = this.#objects.get(path);
     if (existing === undefined) return failure(404, 'NotFound');
-    const uid = (patch.metadata as Partial<KubeObject['metadata']> | undefined)?.uid;
-    if (uid !== undefined && uid !== existing.metadata.uid) return failure(409, 'Conflict');
+    const version = (patch.metadata as Partial<KubeObject['metadata']> | undefined)?.resourceVersion;
+    if (version !== undefined && version !== existing.metadata.resourceVersion) return failure(409, 'Conflict');
     return { status: 200, body: this.put(path, merge(existing, patch) as StoredObject) };
   }
 
