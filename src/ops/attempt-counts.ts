@@ -1,8 +1,8 @@
 import { sampleText } from './exposition.ts';
 
 /**
- * What an attempt led to (`delivered`, `retry` = another one follows, `dead_letter`, `held` = put into the backlog
- * because it disabled the webhook), or how a delivery was settled without one (`unsubscribed`, `dropped` while inactive).
+ * What an attempt led to (`delivered`, `retry` = another one follows, `dead_letter`, `held` = put into the backlog), or
+ * what was done without one (`held` too, `unsubscribed`, `dropped` while inactive).
  */
 export const deliveryOutcomes = ['delivered', 'retry', 'dead_letter', 'held', 'unsubscribed', 'dropped'] as const;
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];

@@ -34,7 +34,7 @@ export const metricDeclarations = {
   deliveriesTotal: {
     name: 'webhook_operator_deliveries_total',
     type: 'counter',
-    help: 'Attempts that ended, and deliveries settled without one, by outcome and class of the status code (none without a response).',
+    help: 'Attempts that ended, and deliveries settled or held without one, by outcome and class of the status code (none without a response).',
     labels: [...webhook, 'outcome', 'code_class'],
   },
   namespaceDeliveriesTotal: {

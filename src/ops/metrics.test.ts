@@ -132,14 +132,17 @@ describe('Metrics', () => {
   it('shows the state of the engine and forgets the lag of a slot that went', async () => {
     const metrics = new Metrics({ version: '1' });
     metrics.setSlotsOwned(2);
-    metrics.setConsumerLag(1, 10);
-    metrics.setConsumerLag(2, 20);
-    metrics.setConsumerLag(1, undefined);
+    metrics.slots.lag(1, 10);
+    metrics.slots.lag(2, 20);
+    metrics.slots.remove(1);
     metrics.setClockOffset(-1500);
     metrics.setStream('EVENTS', 10, 100);
     metrics.setEgressSuspected(true);
     metrics.setNatsConnected(true);
-    metrics.eventsLost('EventsExpired', 3);
+    metrics.slots.lost(2, 3);
+    const gone = metrics.webhook(identity);
+    gone.lost('BacklogFull', 2);
+    gone.remove();
     metrics.restClient.requestFinished({ method: 'GET', verb: 'LIST', host: 'h:1', code: '200', durationSeconds: 0.1 });
     const samples = parse(await scrape(metrics));
     expect(samples.get('webhook_operator_slots_owned')).toBe(2);
@@ -150,7 +153,8 @@ describe('Metrics', () => {
     expect(samples.get('webhook_operator_stream_limit_bytes{stream="EVENTS"}')).toBe(100);
     expect(samples.get('webhook_operator_egress_suspected')).toBe(1);
     expect(samples.get('webhook_operator_nats_connected')).toBe(1);
-    expect(samples.get('webhook_operator_events_lost_total{reason="EventsExpired"}')).toBe(3);
+    expect(samples.get('webhook_operator_events_lost_total{reason="Expired"}')).toBe(3);
+    expect(samples.get('webhook_operator_events_lost_total{reason="BacklogFull"}')).toBe(2);
     expect(samples.get('rest_client_requests_total{code="200",method="GET",host="h:1"}')).toBe(1);
   });
 

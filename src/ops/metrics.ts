@@ -1,15 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { lossReasons, type LossReason } from '../delivery/lane-services.ts';
+import type { SlotMetrics } from '../delivery/slot.ts';
 import { type ControllerObserver, reconcileResults } from '../kubernetes/controller.ts';
 import type { RestClientObserver } from '../kubernetes/api-caller.ts';
 import type { ReflectorObserver } from '../kubernetes/watch-loop.ts';
 import type { Priority, WorkQueue, WorkQueueObserver } from '../kubernetes/work-queue.ts';
 import { type MetricDeclaration, metricDeclarations as declared } from './metric-declarations.ts';
 import { type PerWebhook, type WebhookIdentity, type WebhookMetrics, WebhookSeries } from './webhook-metrics.ts';
-
-/** Why deliveries were lost: refused by a full backlog, or fallen out of a stream's retention before they were settled. */
-export const lostReasons = ['BacklogFull', 'EventsExpired', 'BacklogExpired'] as const;
-export type LostReason = (typeof lostReasons)[number];
 
 export interface MetricsOptions {
   readonly version: string;
@@ -57,7 +55,7 @@ export class Metrics {
   readonly #requestDuration = this.#histogram(declared.restClientRequestDuration);
 
   constructor(options: MetricsOptions) {
-    this.#series = new WebhookSeries(options.perWebhook ?? 'all');
+    this.#series = new WebhookSeries(options.perWebhook ?? 'all', (reason, count) => this.#lost(reason, count));
     this.#pulledGauge(declared.queueUnfinishedWork, this.#queues, (queue, name) => [
       { name, controller: name },
       queue.unfinishedWorkSeconds(),
@@ -69,7 +67,7 @@ export class Metrics {
     this.#pulledGauge(declared.watchLastEventAge, this.#watches, (age, kind) => [{ kind }, age()]);
     this.#gauge(declared.buildInfo).set({ version: options.version }, 1);
     // A series that is missing until its first increment hides that increment from rate().
-    for (const reason of lostReasons) this.#eventsLost.inc({ reason }, 0);
+    for (const reason of lossReasons) this.#lost(reason, 0);
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -78,18 +76,15 @@ export class Metrics {
     return this.#series.open(identity);
   }
 
-  eventsLost(reason: LostReason, count: number): void {
-    this.#eventsLost.inc({ reason }, count);
-  }
+  /** The gauges of slots, and what a slot lost without knowing for whom. */
+  readonly slots: SlotMetrics = {
+    lag: (slot, events) => this.#consumerLag.set({ slot: String(slot) }, events),
+    lost: (_slot, events) => this.#lost('Expired', events),
+    remove: (slot) => this.#consumerLag.remove({ slot: String(slot) }),
+  };
 
   setSlotsOwned(count: number): void {
     this.#slotsOwned.set(count);
-  }
-
-  /** `undefined` takes the series away: the slot is no longer ours. */
-  setConsumerLag(slot: number, events: number | undefined): void {
-    if (events === undefined) this.#consumerLag.remove({ slot: String(slot) });
-    else this.#consumerLag.set({ slot: String(slot) }, events);
   }
 
   setClockOffset(milliseconds: number): void {
@@ -193,6 +188,10 @@ export class Metrics {
       yield slice;
       await nextTurn();
     }
+  }
+
+  #lost(reason: LossReason, count: number): void {
+    this.#eventsLost.inc({ reason }, count);
   }
 
   #counter(declaration: MetricDeclaration): Counter {

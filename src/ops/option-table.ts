@@ -238,9 +238,9 @@ function streamOptions() {
     deadLettersStream: name('dead-letters-stream', defaultStreamNames.deadLetters),
     stateBucket: name('state-bucket', defaultStreamNames.stateBucket),
     eventsMaxBytes: maxBytes('events', '4Gi', 'Size limit of the event stream; the oldest events go first.'),
-    retriesMaxBytes: maxBytes('retries', '1Gi', 'Size limit of the retries.'),
-    backlogMaxBytes: maxBytes('backlog', '2Gi', 'Size limit of the backlog of all Webhooks.'),
-    deadLettersMaxBytes: maxBytes('dead-letters', '512Mi', 'Size limit of the dead letters; the oldest go first.'),
+    retriesMaxBytes: maxBytes('retries', '2Gi', 'Size limit of the retries.'),
+    backlogMaxBytes: maxBytes('backlog', '4Gi', 'Size limit of the backlog of all Webhooks.'),
+    deadLettersMaxBytes: maxBytes('dead-letters', '1Gi', 'Size limit of the dead letters; the oldest go first.'),
     stateMaxBytes: maxBytes('state', '256Mi', 'Size limit of the state of all Webhooks.'),
     eventsMaxAge: maxAge(
       'events',

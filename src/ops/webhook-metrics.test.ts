@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type WebhookMetrics, WebhookSeries } from './webhook-metrics.ts';
+import { type PerWebhook, type WebhookMetrics, WebhookSeries } from './webhook-metrics.ts';
 
+const seriesOf = (perWebhook: PerWebhook) => new WebhookSeries(perWebhook, () => undefined);
 const identity = (name: string, uid = `uid-${name}`, namespace = 'team-a') => ({ uid, namespace, name });
 const text = (series: WebhookSeries) => [...series.render()].join('');
 /** Samples of one metric, without its prefix. */
@@ -13,7 +14,7 @@ function samples(series: WebhookSeries, metric: string): string[] {
 
 describe('a Webhook', () => {
   it('counts attempts by outcome and class of the status code', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     const metrics = series.open(identity('crm'));
     metrics.delivered(204, 0.02, 0.03);
     metrics.delivered(200, 0.02, 0.03);
@@ -21,11 +22,13 @@ describe('a Webhook', () => {
     metrics.failed('dead_letter', 'Timeout', undefined, 10);
     metrics.failed('held', 'HTTPStatus', 600, 0.1);
     metrics.skipped('unsubscribed');
+    metrics.skipped('held');
     const labels = 'namespace="team-a",name="crm"';
     expect(samples(series, 'deliveries_total')).toEqual([
       `deliveries_total{${labels},outcome="delivered",code_class="2xx"} 2`,
       `deliveries_total{${labels},outcome="retry",code_class="5xx"} 1`,
       `deliveries_total{${labels},outcome="dead_letter",code_class="none"} 1`,
+      `deliveries_total{${labels},outcome="held",code_class="none"} 1`,
       `deliveries_total{${labels},outcome="held",code_class="other"} 1`,
       `deliveries_total{${labels},outcome="unsubscribed",code_class="none"} 1`,
     ]);
@@ -36,7 +39,7 @@ describe('a Webhook', () => {
   });
 
   it('shows its gauges and the current status of each condition', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     const metrics = series.open(identity('crm'));
     metrics.setInFlight(3);
     metrics.setConsecutiveFailures(7);
@@ -63,7 +66,7 @@ describe('a Webhook', () => {
   });
 
   it('is the same for the same uid, and begins anew for another one', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     const first = series.open(identity('crm', 'one'));
     expect(series.open(identity('crm', 'one'))).toBe(first);
     first.delivered(200, 0, 0);
@@ -76,7 +79,7 @@ describe('a Webhook', () => {
   });
 
   it('leaves nothing behind when it is removed, nor does its namespace with the last one', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     const [a, b] = [series.open(identity('a')), series.open(identity('b'))];
     a.delivered(200, 0.01, 0.01);
     a.remove();
@@ -90,10 +93,10 @@ describe('a Webhook', () => {
 
 describe('a namespace', () => {
   it('sums its Webhooks up and has the histograms', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     series.open(identity('a')).delivered(200, 0.02, 3);
     series.open(identity('b')).failed('retry', 'Timeout', undefined, 10);
-    series.open(identity('c', 'c', 'team-b')).delivered(200, 0.02, 3);
+    series.open(identity('c', 'c', 'team-b')).delivered(200, 0.02, undefined);
     expect(samples(series, 'namespace_deliveries_total')).toEqual([
       'namespace_deliveries_total{namespace="team-a",outcome="delivered",code_class="2xx"} 1',
       'namespace_deliveries_total{namespace="team-a",outcome="retry",code_class="none"} 1',
@@ -102,6 +105,11 @@ describe('a namespace', () => {
     expect(samples(series, 'attempt_duration_seconds_count')).toEqual([
       'attempt_duration_seconds_count{namespace="team-a"} 2',
       'attempt_duration_seconds_count{namespace="team-b"} 1',
+    ]);
+    // A delivery whose event is repeated says nothing about latency.
+    expect(samples(series, 'delivery_latency_seconds_count')).toEqual([
+      'delivery_latency_seconds_count{namespace="team-a"} 1',
+      'delivery_latency_seconds_count{namespace="team-b"} 0',
     ]);
     expect(samples(series, 'delivery_latency_seconds_bucket')).toContain(
       'delivery_latency_seconds_bucket{namespace="team-a",le="5"} 1',
@@ -118,7 +126,7 @@ describe('limits', () => {
   ];
 
   it.each(troubles)('failing shows a Webhook with %s', (_what, afflict) => {
-    const series = new WebhookSeries('failing');
+    const series = seriesOf('failing');
     afflict(series.open(identity('ill')));
     const well = series.open(identity('well'));
     well.delivered(200, 0, 0);
@@ -129,7 +137,7 @@ describe('limits', () => {
   });
 
   it('off shows namespaces only', () => {
-    const series = new WebhookSeries('off');
+    const series = seriesOf('off');
     const metrics = series.open(identity('ill'));
     metrics.setConsecutiveFailures(9);
     metrics.delivered(200, 0, 0);
@@ -140,7 +148,7 @@ describe('limits', () => {
 
 describe('render', () => {
   it('cuts 10 000 Webhooks into slices of at most 100', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     for (let index = 0; index < 10_000; index += 1) {
       series.open(identity(`w${index}`)).delivered(200, 0.01, 0.01);
     }
@@ -150,19 +158,19 @@ describe('render', () => {
   });
 
   it('shows no Webhook twice that comes or goes during a scrape', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     for (let index = 0; index < 150; index += 1) series.open(identity(`w${index}`)).delivered(200, 0.01, 0.01);
     const lines: string[] = [];
     for (const slice of series.render()) {
       lines.push(...slice.split('\n'));
       series.open(identity('w149', `again ${lines.length}`)).delivered(200, 0.01, 0.01);
     }
-    const seriesOf = lines.filter((line) => /^[a-z]/.test(line)).map((line) => line.slice(0, line.lastIndexOf(' ')));
-    expect(new Set(seriesOf).size).toBe(seriesOf.length);
+    const shown = lines.filter((line) => /^[a-z]/.test(line)).map((line) => line.slice(0, line.lastIndexOf(' ')));
+    expect(new Set(shown).size).toBe(shown.length);
   });
 
   it('escapes what a label may hold', () => {
-    const series = new WebhookSeries('all');
+    const series = seriesOf('all');
     series.open(identity('a"\\\nb')).setInFlight(1);
     expect(text(series)).toContain('name="a\\"\\\\\\nb"');
   });

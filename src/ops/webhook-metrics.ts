@@ -3,6 +3,7 @@
  * increment of prom-client costs 0.6 µs and a scrape of many series blocks the event loop: these are rendered in slices.
  */
 import { type FailureReason, failureReasons } from '../delivery/attempt.ts';
+import type { LaneMetrics, LossReason } from '../delivery/lane-services.ts';
 import { AttemptCounts, type DeliveryOutcome } from './attempt-counts.ts';
 import { headText, labelText, PlainHistogram, sampleText } from './exposition.ts';
 import { type MetricDeclaration, metricDeclarations as declared } from './metric-declarations.ts';
@@ -16,11 +17,17 @@ export interface WebhookIdentity {
 /** Which Webhooks have series of their own. `failing`: those with a streak, or a True Disabled, Failing or BacklogFull. */
 export type PerWebhook = 'all' | 'failing' | 'off';
 
+/** What the counters of one Webhook tell whoever made them. */
+interface SeriesOwner {
+  lost(reason: LossReason, count: number): void;
+  removed(): void;
+}
+
 /** Webhooks rendered at a stretch, well below a millisecond. */
 const sliceSize = 100;
 
 /** The counters of one Webhook. Cheap enough for each attempt; everything is dropped by {@link WebhookMetrics.remove}. */
-export class WebhookMetrics {
+export class WebhookMetrics implements LaneMetrics {
   readonly identity: WebhookIdentity;
   readonly labels: string;
   readonly counts = new AttemptCounts();
@@ -33,23 +40,21 @@ export class WebhookMetrics {
   /** True once its series are gone; a scrape that already runs leaves it out too. */
   removed = false;
   readonly #namespace: NamespaceMetrics;
-  readonly #onRemove: (metrics: WebhookMetrics) => void;
+  readonly #owner: SeriesOwner;
 
-  constructor(identity: WebhookIdentity, namespace: NamespaceMetrics, onRemove: (metrics: WebhookMetrics) => void) {
+  constructor(identity: WebhookIdentity, namespace: NamespaceMetrics, owner: SeriesOwner) {
     this.identity = { uid: identity.uid, namespace: identity.namespace, name: identity.name };
     this.labels = labelText({ namespace: identity.namespace, name: identity.name });
     this.#namespace = namespace;
-    this.#onRemove = onRemove;
+    this.#owner = owner;
   }
 
-  /** A successful attempt. `latencySeconds`: from the storing of the event until now. */
-  delivered(statusCode: number, durationSeconds: number, latencySeconds: number): void {
+  delivered(statusCode: number, durationSeconds: number, latencySeconds: number | undefined): void {
     this.#count('delivered', statusCode);
     this.#namespace.attemptDuration.observe(durationSeconds);
-    this.#namespace.deliveryLatency.observe(latencySeconds);
+    if (latencySeconds !== undefined) this.#namespace.deliveryLatency.observe(latencySeconds);
   }
 
-  /** A failed attempt and what follows from it. `statusCode` undefined = no response. */
   failed(
     outcome: 'retry' | 'dead_letter' | 'held',
     reason: FailureReason,
@@ -61,9 +66,13 @@ export class WebhookMetrics {
     this.#namespace.attemptDuration.observe(durationSeconds);
   }
 
-  /** A delivery that was settled without an attempt. */
-  skipped(outcome: 'unsubscribed' | 'dropped'): void {
+  skipped(outcome: 'unsubscribed' | 'dropped' | 'held'): void {
     this.#count(outcome, undefined);
+  }
+
+  /** Losses must not go with the series of a deleted Webhook: they are counted for the whole process. */
+  lost(reason: LossReason, count: number): void {
+    this.#owner.lost(reason, count);
   }
 
   filterFailed(): void {
@@ -98,7 +107,7 @@ export class WebhookMetrics {
   remove(): void {
     if (this.removed) return;
     this.removed = true;
-    this.#onRemove(this);
+    this.#owner.removed();
   }
 
   #count(outcome: DeliveryOutcome, statusCode: number | undefined): void {
@@ -183,11 +192,13 @@ const webhookFamilies: readonly Family<WebhookMetrics>[] = [
 /** All Webhooks that this replica serves. */
 export class WebhookSeries {
   readonly #perWebhook: PerWebhook;
+  readonly #onLost: (reason: LossReason, count: number) => void;
   readonly #webhooks = new Map<string, WebhookMetrics>();
   readonly #namespaces = new Map<string, NamespaceMetrics>();
 
-  constructor(perWebhook: PerWebhook) {
+  constructor(perWebhook: PerWebhook, onLost: (reason: LossReason, count: number) => void) {
     this.#perWebhook = perWebhook;
+    this.#onLost = onLost;
   }
 
   /** The series of a Webhook, made at the first call. A new uid under the same name begins anew. */
@@ -199,10 +210,13 @@ export class WebhookSeries {
     const namespace = this.#namespaces.get(identity.namespace) ?? new NamespaceMetrics(identity.namespace);
     this.#namespaces.set(identity.namespace, namespace);
     namespace.webhooks += 1;
-    const metrics = new WebhookMetrics(identity, namespace, () => {
-      this.#webhooks.delete(key);
-      namespace.webhooks -= 1;
-      if (namespace.webhooks === 0) this.#namespaces.delete(identity.namespace);
+    const metrics = new WebhookMetrics(identity, namespace, {
+      lost: this.#onLost,
+      removed: () => {
+        this.#webhooks.delete(key);
+        namespace.webhooks -= 1;
+        if (namespace.webhooks === 0) this.#namespaces.delete(identity.namespace);
+      },
     });
     this.#webhooks.set(key, metrics);
     return metrics;

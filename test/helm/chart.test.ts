@@ -224,7 +224,7 @@ describe('refuses with a clear message', () => {
     ['health.port=8080', 'metrics.port and health.port must differ'],
     ['classes.standard.install=false', 'classes.default is standard, but that class is not installed'],
     ['serviceAccount.create=false', 'serviceAccount.name is required when serviceAccount.create is false'],
-    ['nats.volumeSize=9Gi', 'more than 80 % of nats.volumeSize'],
+    ['nats.volumeSize=14Gi', 'more than 80 % of nats.volumeSize'],
   ])('%s', async (value, message) => {
     const result = await template(cluster, [value]);
     expect(result.code).not.toBe(0);
@@ -232,7 +232,7 @@ describe('refuses with a clear message', () => {
   });
 
   test('but takes streams that fit into the volume, and what a parent chart passes on', async () => {
-    const result = await template(cluster, ['nats.volumeSize=10Gi', 'global.other=x', 'enabled=true']);
+    const result = await template(cluster, ['nats.volumeSize=15Gi', 'global.other=x', 'enabled=true']);
     expect(result).toMatchObject({ code: 0 });
   });
 });

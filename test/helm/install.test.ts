@@ -74,6 +74,7 @@ describe('helm install', () => {
     ['no', 'list', 'secrets', '--namespace=default'],
     ['no', 'watch', 'secrets', '--all-namespaces'],
     ['no', 'create', 'leases.coordination.k8s.io', '--namespace=default'],
+    ['no', 'update', 'leases.coordination.k8s.io', '--namespace=hooks-system'],
     ['no', 'create', 'pods', '--namespace=hooks-system'],
   ])('lets the ServiceAccount: %s to %s %s %s', async (answer, verb, resource, ...scope) => {
     const user = '--as=system:serviceaccount:hooks-system:hooks-webhook-operator';
