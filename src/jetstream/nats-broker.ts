@@ -20,7 +20,8 @@ import type { NatsLink } from './connection.ts';
 import { newConsumerConfig, updatedConsumerConfig } from './consumer-config.ts';
 import { JetStreamApi, parseResponse } from './js-api.ts';
 import { LeaderMessage, toMessageHeaders, type ApiMessage } from './nats-messages.ts';
-import { PullSubscription, type ConsumerInspection } from './pull-subscription.ts';
+import type { ConsumerInspection } from './pull-options.ts';
+import { PullSubscription } from './pull-subscription.ts';
 
 const clockIntervalMs = 30_000;
 

@@ -3,12 +3,11 @@
  * what is on its way, builds all headers of every message of a pinned consumer, and hides why it fell silent.
  */
 import { createInbox, type Msg, type Subscription as NatsSubscription } from '@nats-io/transport-node';
-import { sleep, type Clock, type Timer } from '../clock.ts';
-import type { Logger } from '../logger.ts';
+import { sleep, type Timer } from '../clock.ts';
 import { ApiRefusal, fromClientError } from './broker-errors.ts';
-import { BrokerError, type ConsumedMessage, type Subscription, type SubscriptionEnd } from './broker.ts';
-import type { NatsLink } from './connection.ts';
+import { BrokerError, type Subscription, type SubscriptionEnd } from './broker.ts';
 import { NatsConsumedMessage } from './nats-messages.ts';
+import type { ConsumerInspection, PullOptions } from './pull-options.ts';
 import { PullWindow } from './pull-window.ts';
 
 /** How long the server keeps a request open; a pinned consumer's `priority_timeout` must be longer. */
@@ -33,29 +32,6 @@ const inFlightMs = 500;
 /** Messages waiting and none delivered for this long, in spite of unpins and fresh requests. */
 const stalledMs = 60_000;
 const drainTimeoutMs = 2000;
-
-/** What a look at the consumer tells. */
-export interface ConsumerInspection {
-  readonly pending: number;
-  readonly ackPending: number;
-  readonly maxAckPending: number;
-  readonly group: string | undefined;
-}
-
-export interface PullOptions {
-  readonly link: NatsLink;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly stream: string;
-  readonly durable: string;
-  readonly maxMessages: number;
-  readonly group: string | undefined;
-  readonly onMessage: (message: ConsumedMessage) => void;
-  /** Throws `BrokerError`. */
-  readonly inspect: () => Promise<ConsumerInspection>;
-  /** Takes the pin away from whoever holds it in our own group. */
-  readonly unpin: () => Promise<void>;
-}
 
 export class PullSubscription implements Subscription {
   readonly closed: Promise<SubscriptionEnd>;
@@ -139,6 +115,7 @@ export class PullSubscription implements Subscription {
       return;
     }
     this.#lastMessage = this.#lastTraffic;
+    this.#stalledSince = undefined;
     if (this.#options.group !== undefined && this.#pinID === '')
       this.#pinID = message.headers?.get('Nats-Pin-Id') ?? '';
     this.#window.delivered();

@@ -62,7 +62,7 @@ export const metadataKeys = {
 /** Entries of one webhook's backlog; above them an append is refused. */
 export const maxBacklogPerWebhook = 100_000;
 /** Ordered webhooks of an install, each with a consumer of its own. */
-const maxOrderedWebhooks = 200;
+export const maxOrderedWebhooks = 200;
 /** For tools and people that look into a stream. */
 const spareConsumers = 64;
 const nanosPerMs = 1e6;
