@@ -4,17 +4,20 @@ import { EventRecorder } from './event-recorder.ts';
 import type { EventInput } from './event-series.ts';
 import { answer, FakeApiServer, statusObject } from './testing/fake-api-server.ts';
 import { eventually, ManualClock } from './testing/manual-clock.ts';
+import { trackCalls, type TrackedClient } from './testing/tracked-client.ts';
 
 let server: FakeApiServer;
 let clock: ManualClock;
 let client: KubeClient;
+let tracked: TrackedClient;
 let recorder: EventRecorder;
 let dropped: string[];
 
 beforeEach(async () => {
   server = await FakeApiServer.start();
   clock = new ManualClock();
-  client = createKubeClient({ credentials: server.credentials, clock });
+  tracked = trackCalls(createKubeClient({ credentials: server.credentials, clock }));
+  client = tracked.client;
   dropped = [];
   recorder = new EventRecorder({
     client,
@@ -39,6 +42,7 @@ function happened(reason: string, note = ''): EventInput {
 
 async function requests(count: number): Promise<void> {
   await eventually(() => server.requests.length >= count, { what: `${count} requests` });
+  await tracked.idle();
 }
 
 function body(index: number): { reason?: string; series?: { count: number } } {

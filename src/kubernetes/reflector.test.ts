@@ -221,6 +221,21 @@ describe('Reflector.relist', () => {
     expect(await second).toBe(firstStartedAt + 10);
   });
 
+  it('does not wait for a watch that may not be tried again yet', async () => {
+    await synced();
+    server.intercept = (request, response) => {
+      if (!request.isWatch) return false;
+      answer(response, { status: 429, body: statusObject(429, 'TooManyRequests', 'no') }, { 'retry-after': '600' });
+      return true;
+    };
+    server.lastWatch.end();
+    await eventually(() => restarts.includes('throttled') && clock.nextTimerIn === 600_000, {
+      eachTurn: () => clock.advance(restarts.includes('throttled') ? 0 : 100),
+    });
+    await reflector.relist();
+    expect(server.countOf('LIST')).toBe(2);
+  });
+
   it('stays pending while the API server is away, keeps the cache, and resolves when it is back', async () => {
     put('one');
     await synced();

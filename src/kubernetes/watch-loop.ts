@@ -52,7 +52,8 @@ export class WatchLoop<T extends KubeObject> {
   readonly #options: WatchLoopOptions<T>;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
-  readonly #stopping = new AbortController();
+  readonly #listing = new AbortController();
+  #stopping = false;
   /** Each resolves with the start time of the first LIST that begins after it was put here. */
   #waiting: ((startedAt: number) => void)[] = [];
   #resourceVersion: string | undefined;
@@ -60,6 +61,8 @@ export class WatchLoop<T extends KubeObject> {
   #lastActivityAt: number;
   #watch: AbortController | undefined;
   #endReason: WatchRestartReason | undefined;
+  #listFailed = false;
+  #wake: (() => void) | undefined;
 
   constructor(options: WatchLoopOptions<T>) {
     this.#options = options;
@@ -81,20 +84,22 @@ export class WatchLoop<T extends KubeObject> {
 
   /** Resolves when {@link stop} was called and nothing runs any more. Never rejects. */
   async run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopping) {
       try {
         if (this.#resourceVersion === undefined || this.#waiting.length > 0) await this.#list();
         await this.#watchOnce();
       } catch (error) {
-        if (this.#stopping.signal.aborted) return;
+        if (this.#stopping) return;
         await this.#recover(error);
       }
     }
   }
 
   stop(): void {
-    this.#stopping.abort();
+    this.#stopping = true;
+    this.#listing.abort();
     this.#watch?.abort();
+    this.#wake?.();
   }
 
   /** Resolves with the start time of a LIST that began after this call, once the cache is equal to it. */
@@ -102,6 +107,8 @@ export class WatchLoop<T extends KubeObject> {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.#waiting.push(resolve);
     this.#endWatch('relist');
+    // A watch that fails is no reason to wait with a LIST; a LIST that fails is.
+    if (!this.#listFailed) this.#wake?.();
     return promise;
   }
 
@@ -113,7 +120,7 @@ export class WatchLoop<T extends KubeObject> {
     try {
       const items: T[] = [];
       let resourceVersion = '';
-      for await (const page of client.listPages<T>(type, { ...selection, signal: this.#stopping.signal })) {
+      for await (const page of client.listPages<T>(type, { ...selection, signal: this.#listing.signal })) {
         // Frozen page by page: ten thousand objects at once would hold up the event loop.
         for (const item of page.items) items.push(deepFreeze(transform(item)));
         resourceVersion = page.resourceVersion;
@@ -122,7 +129,9 @@ export class WatchLoop<T extends KubeObject> {
       this.#resourceVersion = resourceVersion;
       this.#listedAt = startedAt;
       this.#lastActivityAt = this.#clock.monotonic();
+      this.#listFailed = false;
     } catch (error) {
+      this.#listFailed = true;
       this.#waiting = [...waiting, ...this.#waiting];
       throw error;
     }
@@ -132,7 +141,7 @@ export class WatchLoop<T extends KubeObject> {
   /** Returns when the watch ended as it should; throws when something is wrong. */
   async #watchOnce(): Promise<void> {
     const { client, type, selection, random } = this.#options;
-    if (this.#waiting.length > 0 || this.#stopping.signal.aborted || this.#resourceVersion === undefined) return;
+    if (this.#waiting.length > 0 || this.#stopping || this.#resourceVersion === undefined) return;
     const startedAt = this.#clock.monotonic();
     // Spread, so that the watches of many replicas don't end together.
     const timeoutSeconds = Math.round(300 * (1 + random()));
@@ -163,7 +172,7 @@ export class WatchLoop<T extends KubeObject> {
   }
 
   async #ended(livedMs: number): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping) return;
     const reason = this.#endReason ?? 'closed';
     this.#restarted(reason);
     const healthy = reason === 'relist' || (reason === 'closed' && livedMs > HEALTHY_WATCH_MS);
@@ -241,14 +250,13 @@ export class WatchLoop<T extends KubeObject> {
   }
 
   #pause(delayMs: number): Promise<void> {
-    if (this.#stopping.signal.aborted) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#stopping) resolve();
     const timer = this.#clock.setTimer(resolve, delayMs);
-    const wake = (): void => resolve();
-    this.#stopping.signal.addEventListener('abort', wake, { once: true });
+    this.#wake = resolve;
     return promise.finally(() => {
       this.#clock.clearTimer(timer);
-      this.#stopping.signal.removeEventListener('abort', wake);
+      this.#wake = undefined;
     });
   }
 }
