@@ -102,13 +102,12 @@ test('a stale request of our own generation that holds the pin loses it again', 
   await subscription.stop();
 });
 
-test('a pause that is longer than the pin lasts costs nothing', async ({ onTestFinished }) => {
+test('a pin that was lost during a pause is taken again', async ({ onTestFinished }) => {
   const { broker } = await startBroker(onTestFinished);
   const { subscription, received } = await own(broker, 1);
   await publish(broker, 1);
   await vi.waitFor(() => expect(received).toHaveLength(1), 5000);
   subscription.pause();
-  await new Promise((resolve) => setTimeout(resolve, 12_000));
   await broker.unpin(names.events, eventsConsumerName(partition), generationGroup(1));
   subscription.resume();
   await publish(broker, 3);
