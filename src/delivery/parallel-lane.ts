@@ -164,8 +164,9 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   /** A pause that the receiver asked for, or the rate limit. */
   #mustWait(): boolean {
-    const now = this.services.clock.monotonic();
     const from = Math.max(this.#pausedUntil, this.#bucket.nextAt());
+    // After nextAt(), which is the present when no limit is in the way.
+    const now = this.services.clock.monotonic();
     if (from <= now) return false;
     this.pumpAfter(from - now);
     return true;
