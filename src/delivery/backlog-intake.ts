@@ -1,7 +1,6 @@
 import type { LogEntry } from '../jetstream/subject-log.ts';
 import { contentOf, Delivery, type Arrival } from './delivery.ts';
 import { filterAccepts } from './event-filter.ts';
-import { engineLimits } from './lane-services.ts';
 import type { ParallelLane } from './parallel-lane.ts';
 import { matchesAnyPattern } from './pattern.ts';
 
@@ -22,7 +21,7 @@ export class BacklogIntake {
     for (;;) {
       const upcoming = lane.drainage.peek()?.record;
       const waitMs = upcoming?.dueAt === undefined ? 0 : upcoming.dueAt - lane.services.clock.now();
-      if (waitMs > 0 && lane.waitingRetries >= engineLimits.maxWaitingRetries) {
+      if (waitMs > 0 && !lane.mayScheduleRetry) {
         // No room among the retries: the entry waits here, and those behind it with it.
         lane.pumpAfter(Math.min(waitMs, maxNotDueMs));
         return undefined;

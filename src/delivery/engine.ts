@@ -12,6 +12,7 @@ import type { LaneListener, LaneMetrics } from './lane-services.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { partitionOf, shardOf, slotOf } from './partition.ts';
 import { RequestBudget } from './request-budget.ts';
+import { RetryCapacity } from './retry-capacity.ts';
 import { Slot, type SlotMetrics } from './slot.ts';
 import type { WebhookConfig } from './webhook-config.ts';
 import type { WebhookLane } from './webhook-lane.ts';
@@ -48,6 +49,7 @@ export class Engine {
   readonly #memory: MemoryBudget;
   readonly #budget: RequestBudget;
   readonly #egress: EgressGuard;
+  readonly #retryCapacity = new RetryCapacity();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -143,6 +145,7 @@ export class Engine {
         retries: this.stores.retries,
         backlog: this.stores.backlog,
         deadLetters: this.stores.deadLetters,
+        retryCapacity: this.#retryCapacity,
         budget: this.#budget,
         egress: this.#egress,
         activeWebhooks: () => this.#webhookCount(),

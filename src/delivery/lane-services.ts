@@ -9,6 +9,7 @@ import type { EventContent } from './delivery.ts';
 import type { EgressGuard } from './egress-guard.ts';
 import type { LastFailure } from '../jetstream/delivery-record.ts';
 import type { RequestBudget } from './request-budget.ts';
+import type { RetryCapacity } from './retry-capacity.ts';
 import type { SlotClaim } from './slot-claim.ts';
 import type { Transition } from './webhook-state.ts';
 
@@ -18,6 +19,8 @@ export const lossReasons = [
   'BacklogFull',
   /** The event left EVENTS by age or size before it was sent. */
   'Expired',
+  /** A held delivery left the backlog by age. */
+  'BacklogExpired',
 ] as const;
 export type LossReason = (typeof lossReasons)[number];
 
@@ -64,6 +67,7 @@ export interface LaneServices {
   readonly retries: RetryStore;
   readonly backlog: BacklogStore;
   readonly deadLetters: DeadLetterStore;
+  readonly retryCapacity: RetryCapacity;
   readonly budget: RequestBudget;
   readonly egress: EgressGuard;
   /** Webhooks that this process delivers for: the whole of which the egress guard takes a share. */

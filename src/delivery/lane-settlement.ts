@@ -57,12 +57,12 @@ export class LaneSettlement {
     }
   }
 
-  /** Schedules the next attempt, or holds it in the backlog with its due time when too many wait already. */
+  /** Schedules the next attempt, or holds it in the backlog with its due time when too much waits already. */
   async retry(delivery: Delivery, attempt: number, dueAt: number): Promise<void> {
     const { services } = this.#lane;
     delivery.attempt = attempt;
     const inRetries = this.#occupiesRetries(delivery);
-    if (!inRetries && this.#lane.waitingRetries >= engineLimits.maxWaitingRetries) {
+    if (!inRetries && !this.#lane.mayScheduleRetry) {
       await this.#append(delivery, 'Overflow', dueAt);
       return;
     }

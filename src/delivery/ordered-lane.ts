@@ -78,6 +78,10 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.pump();
   }
 
+  appendMark(): number {
+    return 0;
+  }
+
   sweep(): void {
     // The head is never parked.
   }

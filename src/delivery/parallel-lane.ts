@@ -199,11 +199,17 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   async #load(delivery: Delivery): Promise<void> {
     const content = await this.settlement.load(delivery);
-    if (content !== undefined) {
+    if (content !== undefined && this.mayWork()) {
       this.#send(delivery, content);
       return;
     }
     this.#ended();
+    delivery.phase = 'Settling';
+    if (content !== undefined) {
+      // Suspended, disabled or given another URL while the event was read.
+      this.settlement.hold(delivery);
+      return;
+    }
     this.countLost('Expired', 1);
     await this.settlement.finish(delivery);
   }
@@ -337,7 +343,12 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     return true;
   }
 
-  recount(found: FoundCounts): void {
+  recount(found: FoundCounts, countedFrom: number): void {
+    const undisturbed = countedFrom === this.#appendsBegun && this.#appendsOpen === 0 && this.drainage.isIdle;
+    if (undisturbed && this.inactiveReason() !== undefined && found.backlog < this.backlogCount) {
+      // Nobody took them out, so they left by age.
+      this.countLost('BacklogExpired', this.backlogCount - found.backlog);
+    }
     this.waiting = found.retrying;
     this.deadLettered = found.deadLettered;
     this.backlogCount = found.backlog;
@@ -350,8 +361,9 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     this.services.listener.changed(this.uid);
   }
 
-  get waitingRetries(): number {
-    return this.waiting;
+  /** Whether one more delivery may wait in RETRIES. */
+  get mayScheduleRetry(): boolean {
+    return this.waiting < engineLimits.maxWaitingRetries && !this.services.retryCapacity.isFull;
   }
 
   addDeadLetter(): void {

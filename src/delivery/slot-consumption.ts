@@ -12,6 +12,7 @@ import type { StreamNames } from '../jetstream/subjects.ts';
 import type { Logger } from '../logger.ts';
 import { streamIdentityOf } from './event-identity.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { RetryCapacity } from './retry-capacity.ts';
 import type { SlotClaim } from './slot-claim.ts';
 import type { SlotIntake } from './slot-intake.ts';
 import type { SlotMetrics } from './slot.ts';
@@ -33,6 +34,7 @@ export interface SlotConsumersOptions {
   readonly intake: SlotIntake;
   readonly memory: MemoryBudget;
   readonly logger: Logger;
+  readonly retryCapacity: RetryCapacity;
   readonly metrics: SlotMetrics;
 }
 
@@ -178,6 +180,7 @@ export class SlotConsumers {
         const { firstSequence, created } = await broker.streamState(names.events);
         if (created === this.#created) this.#countLost(firstSequence);
         await this.#storeFloor();
+        this.#options.retryCapacity.observe(await broker.streamState(names.retries));
       }
       this.#pending = pending;
       metrics.lag(slot, pending);

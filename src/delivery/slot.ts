@@ -108,6 +108,7 @@ export class Slot {
       intake: this.#intake,
       memory,
       logger,
+      retryCapacity: options.shared.retryCapacity,
       metrics: options.slotMetrics,
     });
     void this.claim.lost.then(() => this.#stop());
@@ -313,8 +314,9 @@ export class Slot {
 
   async #recount(): Promise<void> {
     try {
+      const marks = new Map([...this.#lanes].map(([uid, lane]) => [uid, lane.appendMark()]));
       const found = await this.#count();
-      for (const [uid, lane] of this.#lanes) lane.recount(found(uid));
+      for (const [uid, lane] of this.#lanes) lane.recount(found(uid), marks.get(uid) ?? -1);
     } catch (error) {
       this.#options.logger.debug('Could not count what the streams hold', { slot: this.slot, error });
     }

@@ -5,7 +5,7 @@ import { classify, classifyLocalFault, type FailedVerdict, type Verdict } from '
 import type { DeliveryEvent } from './delivery-event.ts';
 import type { EventContent } from './delivery.ts';
 import { isNetworkFailure } from './egress-guard.ts';
-import type { LaneMetrics, LaneServices } from './lane-services.ts';
+import type { LaneMetrics, LaneServices, LossReason } from './lane-services.ts';
 import { nextAttempt, type NextAttempt } from './next-attempt.ts';
 import { PayloadInvalidError } from './payload-error.ts';
 import { ClaimLostError } from './slot-claim.ts';
@@ -149,7 +149,9 @@ export abstract class WebhookLane {
   /** Events match from now on, although from which one they are owed is not known yet. */
   abstract awaitOwed(): void;
   /** The streams were counted again: what this lane believed is corrected. */
-  abstract recount(found: FoundCounts): void;
+  abstract recount(found: FoundCounts, countedFrom: number): void;
+  /** Changes with every append to the backlog: {@link recount} gets what it was before the count. */
+  abstract appendMark(): number;
   /** Called whenever the lane may have become active or inactive. */
   protected abstract activityChanged(): void;
   /** Begins whatever may begin now. */
@@ -316,7 +318,7 @@ export abstract class WebhookLane {
   }
 
   /** Counts deliveries that can't be delivered any more. */
-  protected countLost(reason: 'BacklogFull' | 'Expired', count: number): void {
+  protected countLost(reason: LossReason, count: number): void {
     this.keeper.set({ ...this.state, lost: this.state.lost + count });
     this.metrics.lost(reason, count);
     this.services.listener.lost(this.uid, reason, count);
