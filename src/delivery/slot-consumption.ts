@@ -147,6 +147,7 @@ export class SlotConsumers {
       try {
         if (claim.isHeld()) {
           if (stream === names.events) this.#setStream((await broker.streamState(stream)).created, undefined);
+          this.#options.intake.expectRepeats();
           const specs = this.#specs();
           const spec = stream === names.events ? specs.events : specs.retries;
           await broker.ensureConsumer(spec);

@@ -49,6 +49,9 @@ export class SlotIntake {
   };
   /** First part of every delivery key of EVENTS: its creation, base 36. */
   #streamIdentity = '';
+  #highest = 0;
+  /** A consumer that was made anew counts its deliveries from 1 again: up to here they may be repeats all the same. */
+  #repeatsThrough = 0;
   #stopped = false;
 
   constructor(options: SlotIntakeOptions) {
@@ -65,6 +68,8 @@ export class SlotIntake {
     if (identity === this.#streamIdentity) return;
     this.#streamIdentity = identity;
     this.#settled.clear();
+    this.#highest = 0;
+    this.#repeatsThrough = 0;
   }
 
   setPatterns(lane: ParallelLane): void {
@@ -86,6 +91,11 @@ export class SlotIntake {
   /** The consumer's ack floor: acks up to it are confirmed. */
   confirm(floor: number): void {
     for (const sequence of this.#settled) if (sequence <= floor) this.#settled.delete(sequence);
+  }
+
+  /** The consumer of EVENTS is made anew, from the floor. */
+  expectRepeats(): void {
+    this.#repeatsThrough = this.#highest;
   }
 
   /** Nothing that arrives from now on is begun. */
@@ -116,7 +126,7 @@ export class SlotIntake {
 
   #event(message: ConsumedMessage): void {
     const { sequence } = message;
-    if (message.deliveryCount > 1 || this.#stopped) {
+    if (message.deliveryCount > 1 || sequence <= this.#repeatsThrough || this.#stopped) {
       const pending = this.#pending.get(sequence);
       if (pending !== undefined) {
         pending.message = message;
@@ -131,6 +141,7 @@ export class SlotIntake {
         return;
       }
     }
+    if (sequence > this.#highest) this.#highest = sequence;
     const subject = parseEventSubject(message.subject);
     const lanes = subject === undefined ? undefined : this.#indexes.get(subject.source)?.match(subject.type);
     if (subject === undefined || lanes === undefined || lanes.length === 0) {
