@@ -214,7 +214,7 @@ export interface AttemptContext {
   readonly thresholdsPaused: boolean;
 }
 
-/** A success of the current epoch resets the streak; one of an older epoch only shows as the last success. */
+/** A success of the current epoch resets the streak; one of an older epoch changes nothing. */
 export function attemptSucceeded(
   state: WebhookState,
   epoch: number,
