@@ -5,7 +5,7 @@ import { cacheFolder } from './cluster/cache-folder.ts';
 import { messageOf } from '../src/errors.ts';
 import { programNames, programs } from './cluster/programs.ts';
 
-// `npm test`: provides the real parts, then runs vitest with the arguments given.
+// `npm test`: provides the real parts, then runs vitest with the arguments given; without a project among them all but `failure`.
 const parts = programNames.map((name) => `${name} ${programs[name].version}`).join(', ');
 console.log(`Node ${process.versions.node}; real parts for the integration tests: ${parts}.`);
 console.log(`They are taken from PATH or KUBEBUILDER_ASSETS where those have them, else from ${cacheFolder()}.`);
@@ -19,7 +19,9 @@ try {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-const args = [vitest, 'run', '--config', 'test/vitest.config.ts', ...process.argv.slice(2)];
+const given = process.argv.slice(2);
+const projects = given.some((argument) => argument.startsWith('--project')) ? [] : ['--project', '!failure'];
+const args = [vitest, 'run', '--config', 'test/vitest.config.ts', ...projects, ...given];
 const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => child.kill(signal));

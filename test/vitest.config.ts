@@ -4,7 +4,8 @@ if (!process.versions.node.startsWith('24.')) {
   throw new Error(`Run the tests with "npm test": they need Node 24, this is Node ${process.versions.node}`);
 }
 
-// Two projects: `unit` needs nothing but Node; `integration` needs the binaries that `npm test` provides first.
+// `unit` needs nothing but Node; `integration` and `failure` need the binaries that `npm test` provides first. `failure` kills
+// processes under load for minutes: `npm run test:failure`, one file after the other.
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
@@ -12,17 +13,28 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['src/**/*.test.ts'] },
+        test: { name: 'unit', include: ['src/**/*.test.ts', 'test/failure/*.test.ts'] },
       },
       {
         extends: true,
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/failure/**'],
           globalSetup: ['test/cluster/shared-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'failure',
+          include: ['test/failure/scenarios/*.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
         },
       },
     ],
