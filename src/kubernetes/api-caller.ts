@@ -214,11 +214,13 @@ export class ApiCaller {
 
   #pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#clock.setTimer(resolve, delayMs);
-    this.#pauses.add(resolve);
-    signal?.addEventListener('abort', () => resolve(), { once: true });
+    const wake = (): void => resolve();
+    const timer = this.#clock.setTimer(wake, delayMs);
+    this.#pauses.add(wake);
+    signal?.addEventListener('abort', wake);
     return promise.finally(() => {
-      this.#pauses.delete(resolve);
+      signal?.removeEventListener('abort', wake);
+      this.#pauses.delete(wake);
       this.#clock.clearTimer(timer);
     });
   }

@@ -46,8 +46,9 @@ export class EventRecorder {
   readonly #logger: Logger;
   readonly #cache: EventSeriesCache;
   readonly #queue: Task[] = [];
-  readonly #stopping = new AbortController();
+  #stopping = false;
   #wake: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
   #worker: Promise<void> | undefined;
   #finishTimer: Timer | undefined;
   #refreshTimer: Timer | undefined;
@@ -68,7 +69,7 @@ export class EventRecorder {
   }
 
   record(input: EventInput): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping) return;
     const key = this.#cache.observe(input, { wall: this.#clock.now(), monotonic: this.#clock.monotonic() });
     if (key !== undefined) this.#enqueue({ key });
   }
@@ -77,8 +78,9 @@ export class EventRecorder {
   async stop(): Promise<void> {
     this.#clock.clearTimer(this.#finishTimer);
     this.#clock.clearTimer(this.#refreshTimer);
-    this.#stopping.abort();
+    this.#stopping = true;
     this.#wake?.();
+    this.#endPause?.();
     await this.#worker;
   }
 
@@ -110,8 +112,8 @@ export class EventRecorder {
       const task = this.#queue.shift();
       if (task !== undefined) {
         const answered = await this.#write(task);
-        if (!answered && this.#stopping.signal.aborted) return;
-      } else if (this.#stopping.signal.aborted) {
+        if (!answered && this.#stopping) return;
+      } else if (this.#stopping) {
         return;
       } else {
         await new Promise<void>((resolve) => {
@@ -138,7 +140,7 @@ export class EventRecorder {
           this.#logger.error('Event was refused', fields);
           return true;
         }
-        if (tries >= MAX_TRIES || this.#stopping.signal.aborted) {
+        if (tries >= MAX_TRIES || this.#stopping) {
           this.#options.observer?.dropped('TriesExhausted');
           this.#logger.info('Event was not written', fields);
           return false;
@@ -171,7 +173,7 @@ export class EventRecorder {
     const random = this.#options.random ?? Math.random;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = this.#clock.setTimer(resolve, RETRY_MS * (0.75 + 0.5 * random()));
-    this.#stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+    this.#endPause = resolve;
     return promise.finally(() => this.#clock.clearTimer(timer));
   }
 }

@@ -51,6 +51,7 @@ describe('MembershipView', () => {
     const seen = view();
     seen.observe([lease('a', 1), lease('b', 1)], 0);
     expect(seen.observe([{ ...lease('a', 1), spec: { holderIdentity: '' } }], 1).members).toEqual([]);
+    expect(seen.observe([{ metadata: { name: 'm-a' } }], 2).members).toEqual([]);
   });
 
   it('does not count the time in which nothing was seen: nobody could renew', () => {

@@ -53,6 +53,7 @@ export class Membership {
     readonly renewDeadlineMs: number;
     readonly retryIntervalMs: number;
   };
+  readonly #call: { readonly timeoutMs: number; readonly retries: 0 };
   readonly #view: MembershipView;
   readonly #handlers = new Set<MembersHandler>();
   readonly #joined = Promise.withResolvers<void>();
@@ -77,6 +78,8 @@ export class Membership {
       renewDeadlineMs,
       retryIntervalMs: options.retryIntervalMs ?? 2_000,
     };
+    // Half of the deadline, so that a call that hangs leaves time for another.
+    this.#call = { timeoutMs: Math.max(1000, renewDeadlineMs / 2), retries: 0 };
     this.#view = new MembershipView({
       leaseDurationMs: this.#times.leaseDurationMs,
       longestGapMs: renewDeadlineMs,
@@ -120,8 +123,14 @@ export class Membership {
     const ref = { namespace: this.#namespace, name: this.leaseName };
     try {
       // Emptied first: who deletes may be refused, and an empty holder says the same.
-      await this.#client.patch(LEASES, ref, { spec: { holderIdentity: '', leaseDurationSeconds: 1 } }, MERGE, CALL);
-      await this.#client.delete(LEASES, ref, CALL);
+      await this.#client.patch(
+        LEASES,
+        ref,
+        { spec: { holderIdentity: '', leaseDurationSeconds: 1 } },
+        MERGE,
+        this.#call,
+      );
+      await this.#client.delete(LEASES, ref, this.#call);
     } catch (error) {
       if (!hasStatus(error, 404)) this.#logger.error('Membership lease was not released', { reason: messageOf(error) });
     }
@@ -156,7 +165,7 @@ export class Membership {
     const leaseDurationSeconds = Math.ceil(this.#times.leaseDurationMs / 1000);
     const held = { holderIdentity: this.identity, leaseDurationSeconds, renewTime };
     try {
-      await this.#client.patch(LEASES, ref, { spec: held }, MERGE, CALL);
+      await this.#client.patch(LEASES, ref, { spec: held }, MERGE, this.#call);
     } catch (error) {
       if (!hasStatus(error, 404)) throw error;
       const lease: Lease = {
@@ -165,7 +174,7 @@ export class Membership {
         metadata: { ...ref, labels: { [MEMBER_LABEL]: this.#prefix } },
         spec: { ...held, acquireTime: renewTime, leaseTransitions: 0 },
       };
-      await this.#client.create(LEASES, lease, CALL);
+      await this.#client.create(LEASES, lease, this.#call);
       this.#logger.info('Membership lease was taken', { lease: this.leaseName });
     }
     this.#renewedAt = startedAt;
@@ -173,7 +182,11 @@ export class Membership {
 
   async #look(): Promise<void> {
     const labelSelector = `${MEMBER_LABEL}=${this.#prefix}`;
-    const { items } = await this.#client.list<Lease>(LEASES, { namespace: this.#namespace, labelSelector, ...CALL });
+    const { items } = await this.#client.list<Lease>(LEASES, {
+      namespace: this.#namespace,
+      labelSelector,
+      ...this.#call,
+    });
     const { members, collectable } = this.#view.observe(items, this.#clock.monotonic());
     if (this.#stopped) return;
     this.#setMembers([...new Set([...members, this.identity])].sort());
@@ -186,7 +199,7 @@ export class Membership {
     // Only this very version: its holder may just have come back.
     const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
     try {
-      await this.#client.delete(LEASES, { namespace: this.#namespace, name }, { ...CALL, preconditions });
+      await this.#client.delete(LEASES, { namespace: this.#namespace, name }, { ...this.#call, preconditions });
       this.#logger.info('Membership lease of a dead member was deleted', { lease: name });
     } catch (error) {
       this.#logger.debug('Membership lease of a dead member was not deleted', {
@@ -211,8 +224,6 @@ export class Membership {
 }
 
 const MERGE = { type: 'merge' } as const;
-// Half of the deadline, so that a call that hangs leaves time for another.
-const CALL = { timeoutMs: 5_000, retries: 0 } as const;
 
 /** The Lease's name: a valid DNS subdomain, unique also where the identity had to be changed for that. */
 export function leaseNameOf(prefix: string, identity: string): string {

@@ -174,6 +174,22 @@ describe('Reflector', () => {
     expect(reflector.lastConsistentListStartedAt).toBe(1_000_000);
   });
 
+  it('watches all namespaces when it is given an empty list', async () => {
+    build({ namespaces: [] });
+    await synced();
+    expect(server.lastWatch.request.path).toBe('/apis/test.example/v1/things');
+  });
+
+  it('tells handlers by hasSynced what was there before the start', async () => {
+    put('one');
+    const before: boolean[] = [];
+    reflector.onChange(() => before.push(!reflector.hasSynced()));
+    await synced();
+    put('two');
+    await seen('+one', '+two');
+    expect(before).toEqual([true, false]);
+  });
+
   it('says how long it has heard nothing', async () => {
     await synced();
     clock.advance(42_000);

@@ -9,7 +9,10 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly client: KubeClient;
   readonly type: ResourceType;
   readonly clock: Clock;
-  /** Watches only these, each on its own. Defaults to all namespaces in one watch. Ignored for cluster-scoped kinds. */
+  /**
+   * Watches only these, each on its own. Defaults to all namespaces in one watch, also when empty. Ignored for
+   * cluster-scoped kinds.
+   */
   readonly namespaces?: readonly string[] | undefined;
   readonly labelSelector?: string | undefined;
   readonly logger?: Logger;
@@ -38,8 +41,9 @@ export class Reflector<T extends KubeObject> {
     this.kind = type.kind;
     this.#clock = clock;
     this.#cache = new ObjectCache<T>(logger);
-    const namespaces = type.namespaced ? (options.namespaces ?? [undefined]) : [undefined];
-    this.#loops = [...new Set(namespaces)].map(
+    const named = type.namespaced ? (options.namespaces ?? []) : [];
+    const namespaces = named.length === 0 ? [undefined] : [...new Set(named)];
+    this.#loops = namespaces.map(
       (namespace) =>
         new WatchLoop<T>({
           client,
@@ -89,7 +93,10 @@ export class Reflector<T extends KubeObject> {
     return this.#synced;
   }
 
-  /** Handlers run in the order of the changes and must only enqueue. Returns a function that ends the subscription. */
+  /**
+   * Handlers run in the order of the changes and must only enqueue; until {@link hasSynced} they are told of what was
+   * there before the start, which deserves low priority. Returns a function that ends the subscription.
+   */
   onChange(handler: ChangeHandler<T>): () => void {
     return this.#cache.onChange(handler);
   }

@@ -15,12 +15,7 @@ export type WatchEvent<T> =
 
 /** Reads one line of a watch stream. Throws {@link WatchProtocolError}. */
 export function parseWatchEvent<T extends KubeObject>(line: string): WatchEvent<T> {
-  let event: { readonly type?: unknown; readonly object?: unknown };
-  try {
-    event = JSON.parse(line) as typeof event;
-  } catch (error) {
-    throw new WatchProtocolError(`a line of the watch is not JSON: ${line.slice(0, 80)}`, { cause: error });
-  }
+  const event = parseObject(line);
   switch (event.type) {
     case 'ADDED':
     case 'MODIFIED':
@@ -36,6 +31,17 @@ export function parseWatchEvent<T extends KubeObject>(line: string): WatchEvent<
     default:
       return { type: 'UNKNOWN', name: String(event.type) };
   }
+}
+
+function parseObject(line: string): { readonly type?: unknown; readonly object?: unknown } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new WatchProtocolError(`a line of the watch is not JSON: ${line.slice(0, 80)}`, { cause: error });
+  }
+  if (typeof value === 'object' && value !== null) return value;
+  throw new WatchProtocolError(`a line of the watch is no event: ${line.slice(0, 80)}`);
 }
 
 interface Versioned {

@@ -164,6 +164,22 @@ describe('A reflector on a real API server', () => {
     await reflector.stop();
   });
 
+  it('lists anew when a restarted API server no longer has the history that it needs', async () => {
+    const namespace = await createNamespace(direct, 'expired');
+    await direct.create(CONFIG_MAPS, configMap(namespace, 'one', '1'));
+    const { reflector, restarts, wrong } = observed({ namespaces: [namespace] });
+    reflector.start();
+    await reflector.waitForSync();
+    // Other kinds move the version on, which a watch of this kind is not told.
+    for (const name of ['x', 'y', 'z']) await createNamespace(direct, name);
+    await cluster.apiServer.restart();
+    await direct.delete(CONFIG_MAPS, { namespace, name: 'one' });
+    await until(async () => (await differences(reflector, namespace)).length === 0);
+    expect(restarts.get('expired') ?? 0).toBeGreaterThan(0);
+    expect(wrong).toEqual([]);
+    await reflector.stop();
+  });
+
   it('sees only its namespaces, a watch for each', async () => {
     const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((each) => createNamespace(direct, `multi-${each}`)));
     const { reflector } = observed({ namespaces: [a ?? '', b ?? ''] });
