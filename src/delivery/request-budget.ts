@@ -34,10 +34,6 @@ export class RequestBudget {
 
   /** Takes a place, or remembers the member to be called when one is free. */
   tryTake(member: BudgetMember): boolean {
-    if (this.#waiting.size > 0 && !this.#waking && this.#used >= this.#limit) {
-      this.#waiting.add(member);
-      return false;
-    }
     const half = this.#limit >> 1;
     if (this.#used < half || (this.#used < this.#limit && member.inFlight < this.#fairShare(half))) {
       this.#used++;
@@ -69,12 +65,14 @@ export class RequestBudget {
     if (this.#waking) return;
     this.#waking = true;
     try {
-      // Those refused again queue up behind. Bounded, because most of them may be over their share.
-      let asked = 0;
+      // Those refused again queue up behind. Bounded, because most of them may be over their share; whoever is refused is so
+      // because requests are in flight, and each of them ends in another call of this.
+      let refused = 0;
       for (const member of this.#waiting) {
-        if (this.#used >= this.#limit || asked++ === 32) break;
+        if (this.#used >= this.#limit || refused === 32) break;
         this.#waiting.delete(member);
         member.budgetAvailable();
+        if (this.#waiting.has(member)) refused++;
       }
     } finally {
       this.#waking = false;
