@@ -51,7 +51,7 @@ export class InstallDuties {
       await ensureStreams();
       for (const stream of await streams()) onStream(stream);
     } catch (error) {
-      logger.error('Streams could not be looked after', { reason: messageOf(error), error });
+      if (!signal.aborted) logger.error('Streams could not be looked after', { reason: messageOf(error), error });
     }
     if (!signal.aborted) this.#timer = clock.setTimer(() => void this.#look(signal), streamsIntervalMs);
   }

@@ -38,7 +38,8 @@ export class Sweeper {
       try {
         await this.sweep(signal);
       } catch (error) {
-        logger.error('Sweep failed; the next one begins anew', { reason: messageOf(error), error });
+        // The connection may be gone because we stop.
+        if (!signal.aborted) logger.error('Sweep failed; the next one begins anew', { reason: messageOf(error), error });
       }
       await unlessAborted(sleep(clock, intervalMs), signal);
     }
@@ -57,7 +58,7 @@ export class Sweeper {
 
     const question = { found, firstList, secondList, watchNamespaces };
     const served = needsProofOfKind(question) ? await kindIsServed() : true;
-    if (!served) logger.error('Nothing was swept: no Webhook is listed, and their CRD is not served', {});
+    if (!served) logger.error('Nothing was swept: no Webhook is listed, and their CRD is not served');
     for (const uid of deadWebhooks({ ...question, kindIsServed: served })) {
       if (signal.aborted) return;
       const webhook = found.get(uid);

@@ -58,11 +58,11 @@ export async function startOperator(options: OperatorProcessOptions): Promise<Op
     command: process.execPath,
     args: [
       options.entryPoint ?? entryPoint,
-      ...['--kubeconfig', options.kubeconfig],
-      ...['--nats-url', options.natsUrl],
-      ...['--metrics-bind-address', '127.0.0.1:0'],
-      ...['--health-probe-bind-address', '127.0.0.1:0'],
-      ...['--pod-name', name],
+      `--kubeconfig=${options.kubeconfig}`,
+      `--nats-url=${options.natsUrl}`,
+      '--metrics-bind-address=127.0.0.1:0',
+      '--health-probe-bind-address=127.0.0.1:0',
+      `--pod-name=${name}`,
       ...args,
     ],
     ...(options.env === undefined ? {} : { env: options.env }),
@@ -75,7 +75,7 @@ export async function startOperator(options: OperatorProcessOptions): Promise<Op
     probesUrl: `http://127.0.0.1:${String(portOf('probes'))}`,
     metricsUrl: `http://127.0.0.1:${String(portOf('metrics'))}/metrics`,
   });
-  if (options.waitUntilReady !== false) await untilReady(child, name, running.isReady);
+  if (options.waitUntilReady !== false) await untilReady(child, name, () => running.isReady());
   return running;
 }
 
@@ -102,13 +102,13 @@ function control(
       }
     },
     isReady: async () => (await fetch(`${urls.probesUrl}/readyz`)).status === 200,
-    isRunning: child.isRunning,
+    isRunning: () => child.isRunning(),
     metrics: async () => (await fetch(urls.metricsUrl)).text(),
     stop: (graceMs = 40_000) => child.stop(graceMs),
-    kill: child.kill,
+    kill: () => child.kill(),
     pause: () => child.signal('SIGSTOP'),
     resume: () => child.signal('SIGCONT'),
-    signal: child.signal,
+    signal: (name) => child.signal(name),
   };
 }
 
