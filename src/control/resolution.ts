@@ -65,6 +65,6 @@ export interface Resolution {
   readonly urlHash: string | undefined;
   /** Secrets are not watched: resolve again within 30 s when it uses any. */
   readonly usesSecrets: boolean;
-  /** A Secret could not be read because of the API server: resolve again soon. */
+  /** A Secret could not be read because of the API server; what was known of it is used further. Resolve again soon. */
   readonly readFailed: boolean;
 }

@@ -262,6 +262,17 @@ test('A Secret that could not be read holds the webhook and is asked for again',
   });
 });
 
+test('While a Secret can’t be read, what is known of the same spec goes on', async () => {
+  const changes = { spec: spec(withToken) };
+  const previous = await resolve(changes, { secrets: secretStore({ 'crm/token': 'abcdefgh' }) });
+  const secrets = secretStore({ 'crm/token': new Error('the API server is away') });
+  expect(await resolve(changes, { secrets, previous })).toEqual({ ...previous, readFailed: true });
+  const edited = await resolve({ ...changes, metadata: { generation: 4 } }, { secrets, previous });
+  expect(edited).toMatchObject({ generation: 4, readFailed: true, hold: { reason: 'SecretNotFound' } });
+  const held = await resolve(changes);
+  expect((await resolve(changes, { secrets, previous: held })).hold?.message).toMatch(/could not be read/);
+});
+
 test('What did not change is the same object, down to its parts', async () => {
   const changes = { spec: spec({ ...withToken, filter: 'type == "a"' }) };
   const secrets = secretStore({ 'crm/token': 'abcdefgh' });

@@ -36,8 +36,12 @@ export async function resolveWebhook(input: ResolveInput): Promise<Resolution> {
   const filter = filterOf(spec.filter, previous?.config?.filter);
   const specHold = specHoldOf(input, binding, delivery, filter.problems);
   const refs = secretRefsOf(spec);
-  const isReadable = specHold === undefined;
-  const lookups = isReadable ? await readSecrets(metadata.namespace, refs, input.secrets) : undefined;
+  const lookups = specHold === undefined ? await readSecrets(metadata.namespace, refs, input.secrets) : undefined;
+  const readFailed = lookups !== undefined && [...lookups.values()].some(({ outcome }) => outcome === 'Unreadable');
+  // While the API server is away, what is known of this spec goes on.
+  if (readFailed && previous?.config?.target !== undefined && previous.generation === metadata.generation) {
+    return { ...previous, readFailed };
+  }
   const parts = lookups === undefined ? withoutTarget(spec) : targetOf(classSpec, spec, lookups);
   const hold = specHold ?? secretHoldOf(parts) ?? suspendHoldOf(spec, delivery);
   const refused = delivery.ordered && !input.orderedAdmitted;
@@ -65,7 +69,7 @@ export async function resolveWebhook(input: ResolveInput): Promise<Resolution> {
     hold,
     urlHash: parts.urlHash,
     usesSecrets: refs.length > 0,
-    readFailed: lookups !== undefined && [...lookups.values()].some(({ outcome }) => outcome === 'Unreadable'),
+    readFailed,
   };
 }
 

@@ -98,6 +98,7 @@ function phaseOf({ resolution }: ProjectionInput, work: Work | undefined): Phase
   if (work !== undefined && verdict !== undefined && (hold === undefined || hold.reason === 'Suspended')) {
     return { reason: 'Disabled', message: disabledMessage(verdict, work.config) };
   }
+  // Without work there is a hold, or `wantedOf` would have kept all as it is.
   if (work === undefined || hold !== undefined) return hold as Phase;
   const { state } = work.lane;
   if (isURLVerified(urlHash, state)) {
