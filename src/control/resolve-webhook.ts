@@ -8,13 +8,11 @@ import type { WebhookSpec } from '../api/webhook.ts';
 import { compileFilter } from '../delivery/filter.ts';
 import type { CompiledFilter, DeliverySettings, WebhookConfig } from '../delivery/webhook-config.ts';
 import { messageOf } from '../errors.ts';
+import { maxOrderedWebhooks } from '../jetstream/stream-table.ts';
 import { bindClass, type ClassBinding } from './class-binding.ts';
 import type { ReadWebhook, Resolution, ResolveInput } from './resolution.ts';
 import { reuseParts } from './same-config.ts';
 import { readSecrets, secretRefsOf, targetOf, urlHashOf, type TargetParts } from './webhook-target.ts';
-
-/** How many ordered webhooks an install takes: each costs a consumer of its own. DESIGN 7. */
-export const maxOrderedWebhooks = 200;
 
 type Hold = Resolution['hold'];
 
