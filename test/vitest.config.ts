@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { pureCore } from './pure-core.ts';
 
 if (!process.versions.node.startsWith('24.')) {
   throw new Error(`Run the tests with "npm test": they need Node 24, this is Node ${process.versions.node}`);
@@ -10,17 +11,27 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     pool: 'forks',
+    coverage: {
+      provider: 'v8',
+      include: [...pureCore],
+      // Complete files are no news.
+      reporter: [['text', { skipFull: true }], 'html'],
+      thresholds: { branches: 100, perFile: true },
+    },
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['src/**/*.test.ts', 'test/failure/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/failure/*.test.ts', 'test/conventions/**/*.test.ts'],
+        },
       },
       {
         extends: true,
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/failure/**'],
+          exclude: ['test/failure/**', 'test/conventions/**'],
           globalSetup: ['test/cluster/shared-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
