@@ -120,6 +120,22 @@ describe('the budget of requests', () => {
     expect(last.inFlight).toBe(1);
   });
 
+  test('goes on with the line when a request ends before it began', () => {
+    const budget = new RequestBudget(1);
+    const holder = wishing(budget, 1);
+    const failing: BudgetMember = {
+      inFlight: 0,
+      budgetAvailable: () => {
+        if (budget.tryTake(failing)) budget.release(failing);
+      },
+    };
+    failing.budgetAvailable();
+    const next = wishing(budget, 1);
+    holder.end();
+    expect(next.inFlight).toBe(1);
+    expect(budget.used).toBe(1);
+  });
+
   test('asks a bounded number of those who are over their share', () => {
     const budget = new RequestBudget(200);
     let asked = 0;

@@ -128,9 +128,9 @@ function handledOf(config: WebhookConfig, previous?: WebhookState['handled']): W
  * and raises the epoch when the URL is another. Returns the same object when nothing changed.
  */
 export function configApplied(state: WebhookState, config: WebhookConfig, now: number): Change {
-  const by = state.verdict === undefined ? undefined : reactivation(state, config);
   const handled = handledOf(config, state.handled);
   const urlChanged = state.handled.urlHash !== undefined && handled.urlHash !== state.handled.urlHash;
+  const by = state.verdict === undefined ? undefined : reactivation(state, config);
   if (by !== undefined) {
     return { state: reactivated(state, by, handled, now), transitions: [{ kind: 'Reactivated', by }] };
   }
@@ -166,7 +166,8 @@ function reactivated(
   handled: WebhookState['handled'],
   now: number,
 ): WebhookState {
-  const { verdict, failingSince: _failingSince, ordered, ...rest } = state;
+  // `lastDisabled` has been the verdict since it was made.
+  const { verdict: _verdict, failingSince: _failingSince, ordered, ...rest } = state;
   return {
     ...rest,
     epoch: state.epoch + 1,
@@ -174,7 +175,6 @@ function reactivated(
     exhausted: 0,
     handled,
     reactivated: { at: now, by },
-    ...(verdict === undefined ? {} : { lastDisabled: verdict }),
     ...(ordered === undefined ? {} : { ordered: restartedHead(ordered) }),
   };
 }

@@ -33,6 +33,7 @@ const records: fc.Arbitrary<DeliveryRecord> = fc.record(
     dueAt: time,
     heldBy: fc.constantFrom(...heldByReasons),
     epoch: fc.nat(),
+    scheduleID: fc.stringMatching(/^[A-Za-z0-9]{1,22}$/),
     last: fc.record(
       { statusCode: fc.integer({ min: 100, max: 599 }), reason: fc.stringMatching(/^[A-Z][A-Za-z]+$/), message: text },
       { requiredKeys: ['reason', 'message'] },

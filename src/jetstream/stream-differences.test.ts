@@ -84,6 +84,20 @@ test.for(changed)('on %s, another %s is changed while it is empty', ([name, fiel
   expect(differences).toEqual([expect.objectContaining({ field, action: 'Change' })]);
 });
 
+test('what is not there shows as none', () => {
+  const wanted = wantedOf(names.events);
+  const nothing = { sources: undefined, subjects: undefined, subject_transform: undefined } as never;
+  expect(streamDifferences(wanted, found(wanted, nothing, empty), 'Manage')).toMatchObject([
+    { field: 'subjects', found: '' },
+    { field: 'subject_transform', found: 'none' },
+    { field: 'sources', found: 'none' },
+  ]);
+  const foreign = found(wanted, { sources: [{ name: 'ORDERS', filter_subject: 'orders.>' }] }, empty);
+  expect(streamDifferences(wanted, foreign, 'Manage')).toMatchObject([
+    { field: 'sources', found: '["ORDERS","orders.>",[]]' },
+  ]);
+});
+
 test('more consumers than needed are no difference', () => {
   const wanted = wantedOf(names.events);
   expect(streamDifferences(wanted, found(wanted, { max_consumers: 5000 }, filled), 'Manage')).toEqual([]);

@@ -168,6 +168,6 @@ function cutBytes(text: string, maxBytes: number): string {
   if (bytes.byteLength <= maxBytes) return text;
   let end = maxBytes - 3;
   // 10xxxxxx continues a character.
-  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  while ((bytes.readUInt8(end) & 0xc0) === 0x80) end -= 1;
   return `${bytes.subarray(0, end).toString('utf8')}…`;
 }

@@ -102,8 +102,7 @@ export class WorkQueue {
     }
     this.#cancelDelayed(key);
     const timer = this.#clock.setTimer(() => {
-      const due = this.#delayed.get(key);
-      this.add(key, due?.priority ?? strongest);
+      this.add(key, this.#delayed.get(key)?.priority);
     }, delayMs);
     this.#delayed.set(key, { dueAt, priority: strongest, timer });
   }
@@ -190,7 +189,7 @@ export class WorkQueue {
       if (key === undefined) continue;
       const now = this.#clock.monotonic();
       this.#depthChanged(priority);
-      this.#observer?.queueDuration((now - (this.#addedAt.get(key) ?? now)) / 1000);
+      this.#observer?.queueDuration((now - (this.#addedAt.get(key) as number)) / 1000);
       this.#addedAt.delete(key);
       this.#takenAt.set(key, now);
       if (this.#shutDown && this.depth === 0) this.#releaseTakers();

@@ -37,8 +37,8 @@ export class PlainHistogram {
   observe(value: number): void {
     const observed = value > 0 ? value : 0;
     let index = 0;
-    while (index < this.#bounds.length && observed > (this.#bounds[index] ?? Infinity)) index += 1;
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    while (index < this.#bounds.length && observed > (this.#bounds[index] as number)) index += 1;
+    this.#counts[index] = (this.#counts[index] as number) + 1;
     this.#sum += observed;
   }
 

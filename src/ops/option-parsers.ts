@@ -97,7 +97,7 @@ const unitBytes: Readonly<Record<string, number>> = {
 /** A whole Kubernetes quantity of bytes: `512Mi`, `4Gi`, `1000000`. At least 1 MiB: JetStream needs room for one message. */
 export function parseBytes(text: string): number {
   const match = /^(?<count>\d{1,15})(?<unit>[kMGT]|[KMGT]i)?$/.exec(text);
-  const bytes = Number(match?.groups?.['count']) * (unitBytes[match?.groups?.['unit'] ?? ''] ?? Number.NaN);
+  const bytes = Number(match?.groups?.['count']) * (unitBytes[match?.groups?.['unit'] ?? ''] as number);
   if (!Number.isSafeInteger(bytes)) throw new Error(`"${text}" is no size; write for example 512Mi or 4Gi`);
   if (bytes < 2 ** 20) throw new Error(`"${text}" is too small; a stream needs at least 1Mi`);
   return bytes;

@@ -48,22 +48,22 @@ export function parseOptions(argv: readonly string[], env: Readonly<Record<strin
 function readFlags(argv: readonly string[], problems: string[]): Map<string, string> {
   const known = new Set<string>(optionRows.map(([, declaration]) => declaration.flag));
   const flags = new Map<string, string>();
-  for (let index = 0; index < argv.length; index += 1) {
-    const argument = argv[index] ?? '';
+  const rest = [...argv];
+  for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const equals = argument.indexOf('=');
     const flag = equals < 0 ? argument : argument.slice(0, equals);
     if (!known.has(flag)) {
       problems.push(flag.startsWith('-') ? `unknown flag ${flag}` : `unexpected argument "${flag}"`);
       continue;
     }
-    const value = equals < 0 ? argv[index + 1] : argument.slice(equals + 1);
-    if (equals < 0 && (value === undefined || value.startsWith('--'))) {
+    const value = equals < 0 ? rest[0] : argument.slice(equals + 1);
+    if (value === undefined || (equals < 0 && value.startsWith('--'))) {
       problems.push(`${flag}: needs a value`);
       continue;
     }
-    if (equals < 0) index += 1;
+    if (equals < 0) rest.shift();
     if (flags.has(flag)) problems.push(`${flag}: given more than once`);
-    flags.set(flag, value ?? '');
+    flags.set(flag, value);
   }
   return flags;
 }
@@ -88,7 +88,7 @@ export function helpText(): string {
     [
       `  ${declaration.flag} ${declaration.placeholder}`,
       `      ${declaration.help}`,
-      `      Environment ${declaration.env}; default ${declaration.default ?? declaration.defaultNote ?? 'none'}`,
+      `      Environment ${declaration.env}; default ${declaration.default ?? declaration.defaultNote}`,
     ].join('\n'),
   );
   return `Usage: node dist/webhook-operator.js [flags]
