@@ -10,6 +10,9 @@ import { onStopSignal } from './ops/shutdown.ts';
 import { Operator } from './operator.ts';
 import { version } from './version.ts';
 
+/** Names are looked up by libuv's threads: with its default of 4, a few hanging name servers hold up every other receiver. */
+const threadPoolSize = '64';
+
 const exitCodes = { stopped: 0, failed: 1, misconfigured: 2 } as const;
 
 /** What only another configuration mends. */
@@ -20,6 +23,8 @@ function isMisconfiguration(error: unknown): boolean {
 }
 
 async function run(options: Options): Promise<void> {
+  // The pool reads it when it is first used, so this comes before everything else.
+  process.env['UV_THREADPOOL_SIZE'] ??= threadPoolSize;
   const logger = createLogger({ level: options.logLevel });
   const exit = (code: number): never => {
     logger.flush();
