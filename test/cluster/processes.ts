@@ -13,6 +13,8 @@ export interface ProcessOptions {
   readonly logFile: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** False = it gets nothing but `env`, like a container. Defaults to true. */
+  readonly inheritEnv?: boolean;
   readonly cwd?: string;
 }
 
@@ -44,7 +46,7 @@ export async function startProcess(options: ProcessOptions): Promise<ManagedProc
   const child = spawn(options.command, options.args, {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...options.env },
+    env: { ...(options.inheritEnv === false ? {} : process.env), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   closeSync(log);

@@ -52,7 +52,6 @@ export interface OperatorProcess {
 /** Starts the operator as a process of its own on free ports of 127.0.0.1. Throws with the end of its log when it ends early. */
 export async function startOperator(options: OperatorProcessOptions): Promise<OperatorProcess> {
   const { name = 'operator', args = [] } = options;
-  const logFile = join(temporaryFolder(name), 'operator.log');
   const child = await startProcess({
     name,
     command: process.execPath,
@@ -66,8 +65,18 @@ export async function startOperator(options: OperatorProcessOptions): Promise<Op
       ...args,
     ],
     ...(options.env === undefined ? {} : { env: options.env }),
-    logFile,
+    logFile: join(temporaryFolder(name), 'operator.log'),
   });
+  return attachOperator(child, name, options.waitUntilReady);
+}
+
+/** What {@link startOperator} resolves with, for a process that was started in another way. */
+export async function attachOperator(
+  child: ManagedProcess,
+  name: string,
+  waitUntilReady = true,
+): Promise<OperatorProcess> {
+  const { logFile } = child;
   const portOf = (server: string): unknown =>
     linesOf(logFile).find(({ msg, server: which }) => msg === 'Server started' && which === server)?.['port'];
   await untilReady(child, name, async () => portOf('probes') !== undefined && portOf('metrics') !== undefined);
@@ -75,7 +84,7 @@ export async function startOperator(options: OperatorProcessOptions): Promise<Op
     probesUrl: `http://127.0.0.1:${String(portOf('probes'))}`,
     metricsUrl: `http://127.0.0.1:${String(portOf('metrics'))}/metrics`,
   });
-  if (options.waitUntilReady !== false) await untilReady(child, name, () => running.isReady());
+  if (waitUntilReady) await untilReady(child, name, () => running.isReady());
   return running;
 }
 
