@@ -147,7 +147,6 @@ export class SlotConsumers {
       try {
         if (claim.isHeld()) {
           if (stream === names.events) this.#setStream((await broker.streamState(stream)).created, undefined);
-          this.#options.intake.expectRepeats();
           const specs = this.#specs();
           const spec = stream === names.events ? specs.events : specs.retries;
           await broker.ensureConsumer(spec);
@@ -174,7 +173,10 @@ export class SlotConsumers {
     if (!claim.isHeld()) return;
     try {
       const spec = this.#specs().events;
+      const stream = this.#created;
       const { ackFloor, pending } = await broker.consumerState(spec.stream, spec.durable);
+      // In a stream that was made anew meanwhile the sequence would name events that nobody has seen.
+      if (stream !== this.#created) return;
       this.#floor = Math.max(this.#floor, ackFloor);
       intake.confirm(this.#floor);
       if (this.#polls++ % floorEvery === 0) {

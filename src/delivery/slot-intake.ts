@@ -49,9 +49,13 @@ export class SlotIntake {
   };
   /** First part of every delivery key of EVENTS: its creation, base 36. */
   #streamIdentity = '';
+  /**
+   * Up to here an event may be a repeat, whatever its delivery count says: a consumer that was made anew counts from 1 again, and
+   * a server that was killed forgets its last 100 ms of deliveries and acks (measured).
+   */
   #highest = 0;
-  /** A consumer that was made anew counts its deliveries from 1 again: up to here they may be repeats all the same. */
-  #repeatsThrough = 0;
+  /** The highest ack floor that was confirmed: whatever comes from below it is settled. */
+  #confirmed = 0;
   #stopped = false;
 
   constructor(options: SlotIntakeOptions) {
@@ -69,7 +73,7 @@ export class SlotIntake {
     this.#streamIdentity = identity;
     this.#settled.clear();
     this.#highest = 0;
-    this.#repeatsThrough = 0;
+    this.#confirmed = 0;
   }
 
   setPatterns(lane: ParallelLane): void {
@@ -90,12 +94,8 @@ export class SlotIntake {
 
   /** The consumer's ack floor: acks up to it are confirmed. */
   confirm(floor: number): void {
+    this.#confirmed = Math.max(this.#confirmed, floor);
     for (const sequence of this.#settled) if (sequence <= floor) this.#settled.delete(sequence);
-  }
-
-  /** The consumer of EVENTS is made anew, from the floor. */
-  expectRepeats(): void {
-    this.#repeatsThrough = this.#highest;
   }
 
   /** Nothing that arrives from now on is begun. */
@@ -126,13 +126,13 @@ export class SlotIntake {
 
   #event(message: ConsumedMessage): void {
     const { sequence } = message;
-    if (message.deliveryCount > 1 || sequence <= this.#repeatsThrough || this.#stopped) {
+    if (sequence <= this.#highest || message.deliveryCount > 1 || this.#stopped) {
       const pending = this.#pending.get(sequence);
       if (pending !== undefined) {
         pending.message = message;
         return;
       }
-      if (this.#settled.has(sequence)) {
+      if (sequence <= this.#confirmed || this.#settled.has(sequence)) {
         this.#options.acks.ack(message);
         return;
       }
