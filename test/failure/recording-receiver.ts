@@ -1,0 +1,64 @@
+import { startReceiver, type Behaviour } from '../receivers/receiver.ts';
+
+/** A delivery that arrived. */
+export interface RecordedDelivery {
+  /** `<namespace>/<name>` of the Webhook. */
+  readonly webhook: string;
+  /** What follows the Webhook's name in the path. */
+  readonly endpoint: string;
+  readonly eventID: string;
+  /** Of the event, as the request says. */
+  readonly attempt: number;
+  readonly time: number;
+  readonly status: number;
+}
+
+export interface Answer {
+  /** Defaults to 200. */
+  readonly status?: number;
+  /** Defaults to 0. */
+  readonly delayMs?: number;
+}
+
+/** Decides what a delivery is answered. */
+export type Policy = (delivery: Omit<RecordedDelivery, 'status'>) => Answer;
+
+/** Receives for any number of Webhooks, each at `<url>/<namespace>/<name>/<endpoint>`, and answers every challenge. */
+export interface RecordingReceiver {
+  readonly url: string;
+  readonly deliveries: readonly RecordedDelivery[];
+  /** Challenges answered, by path. */
+  readonly challenges: readonly string[];
+  /** Replaces the policy; at first everything is 200 at once. */
+  answer(policy: Policy): void;
+  close(): Promise<void>;
+}
+
+export async function startRecordingReceiver(): Promise<RecordingReceiver> {
+  const receiver = await startReceiver();
+  const deliveries: RecordedDelivery[] = [];
+  const challenges: string[] = [];
+  let policy: Policy = () => ({});
+  receiver.answer((request): Behaviour => {
+    if (request.headers['webhook-event-type'] === 'webhook-operator.challenge') {
+      challenges.push(request.path);
+      return { kind: 'challenge' };
+    }
+    const [, namespace = '', name = '', endpoint = ''] = request.path.split('/');
+    const { eventID, time } = request;
+    const attempt = Number(request.headers['webhook-attempt']);
+    const delivery = { webhook: `${namespace}/${name}`, endpoint, eventID, attempt, time };
+    const { status = 200, delayMs = 0 } = policy(delivery);
+    deliveries.push({ ...delivery, status });
+    return { kind: 'respond', status, delayMs };
+  });
+  return {
+    url: receiver.url,
+    deliveries,
+    challenges,
+    answer: (next) => {
+      policy = next;
+    },
+    close: () => receiver.close(),
+  };
+}

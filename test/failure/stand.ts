@@ -1,0 +1,261 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, type TestContext } from 'vitest';
+import type { NatsBroker } from '../../src/jetstream/nats-broker.ts';
+import { defaultStreamNames } from '../../src/jetstream/subjects.ts';
+import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { startNats, type NatsServer } from '../cluster/nats.ts';
+import { brokerOn, connect } from '../jetstream/fixture.ts';
+import { startOperator, type OperatorProcess } from '../operator/operator-process.ts';
+import { audit, auditLine, type AuditedWebhook, type AuditResult, type Fault, type StoredEvent } from './audit.ts';
+import { startProducer, type Producer } from './producer.ts';
+import { startRecordingReceiver, type RecordingReceiver } from './recording-receiver.ts';
+import { claims, heldDeliveries, storedEvents, unackedRanges, unsettled } from './stream-contents.ts';
+
+const partitions = 4;
+/** Time for what a killed process has written to its sockets to be read at their other end. */
+const socketsDrainMs = 300;
+const root = new URL('../../', import.meta.url);
+
+export interface WebhookSpec {
+  readonly namespace: string;
+  readonly name: string;
+  /** Defaults to `item.created`. */
+  readonly events?: readonly string[];
+  /** What follows `<url>/<namespace>/<name>/`. Defaults to `hook`. */
+  readonly endpoint?: string;
+  readonly delivery?: object;
+}
+
+export interface StatusView {
+  /** By type. */
+  readonly conditions: Readonly<Record<string, { readonly status: string; readonly reason: string }>>;
+  readonly consecutiveFailures?: number;
+  readonly pending?: Readonly<Record<string, number>>;
+}
+
+/**
+ * The whole world of a failure test: a control plane, NATS, a receiver and a producer of its own, operators as processes,
+ * and the books for the audit. All of it is gone when the test ends.
+ */
+export class Stand {
+  readonly plane: ControlPlane;
+  readonly nats: NatsServer;
+  readonly broker: NatsBroker;
+  readonly receiver: RecordingReceiver;
+  readonly #onEnd: TestContext['onTestFinished'];
+  readonly #startedAt = performance.now();
+  readonly #webhooks = new Map<string, AuditedWebhook>();
+  readonly #faults: Fault[] = [];
+  readonly #producers: Producer[] = [];
+
+  private constructor(
+    parts: { plane: ControlPlane; nats: NatsServer; broker: NatsBroker; receiver: RecordingReceiver },
+    onEnd: TestContext['onTestFinished'],
+  ) {
+    this.plane = parts.plane;
+    this.nats = parts.nats;
+    this.broker = parts.broker;
+    this.receiver = parts.receiver;
+    this.#onEnd = onEnd;
+  }
+
+  /** @param namespaces also the sources of events */
+  static async start(onEnd: TestContext['onTestFinished'], namespaces: readonly string[]): Promise<Stand> {
+    const plane = await startControlPlane();
+    onEnd(() => plane.stop());
+    const nats = await startNats();
+    onEnd(() => nats.stop());
+    const receiver = await startRecordingReceiver();
+    onEnd(() => receiver.close());
+    const link = await connect(nats, { name: 'audit' });
+    onEnd(() => link.close());
+    const broker = brokerOn(link);
+    onEnd(() => broker.close());
+    for (const file of ['webhooks', 'webhookclasses']) {
+      await plane.apply(readFileSync(new URL(`crds/webhook-operator.dev_${file}.yaml`, root), 'utf8'));
+    }
+    await plane.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s');
+    await plane.apply(readFileSync(new URL('class.yaml', import.meta.url), 'utf8'));
+    for (const name of namespaces) await plane.kubectl('create', 'namespace', name);
+    return new Stand({ plane, nats, broker, receiver }, onEnd);
+  }
+
+  /** @param name of the pod; each replica has its own */
+  async startOperator(
+    name = 'operator',
+    options: { readonly waitUntilReady?: boolean } = {},
+  ): Promise<OperatorProcess> {
+    const operator = await startOperator({
+      kubeconfig: this.plane.kubeconfig,
+      natsUrl: this.nats.url,
+      name,
+      args: ['--partitions', String(partitions)],
+      ...options,
+    });
+    this.#onEnd(async ({ task }) => {
+      if (task.result?.state === 'fail') {
+        const lines = operator.logs().map(({ errorStack: _, ...line }) => JSON.stringify(line));
+        console.log(`The last of ${name}'s log:\n${lines.slice(-20).join('\n')}`);
+      }
+      await operator.kill();
+    });
+    return operator;
+  }
+
+  async startProducer(options: { sources: readonly string[]; types?: readonly string[] }): Promise<Producer> {
+    const producer = await startProducer({ natsUrl: this.nats.url, ...options });
+    this.#onEnd(() => producer.stop());
+    this.#producers.push(producer);
+    return producer;
+  }
+
+  /** Applies Webhooks and waits until they are Active: owed are the events stored from then on. */
+  async createWebhooks(specs: readonly WebhookSpec[]): Promise<void> {
+    await this.plane.apply(specs.map((spec) => JSON.stringify(this.#manifest(spec))).join('\n---\n'));
+    await Promise.all(specs.map((spec) => this.waitForCondition(spec, 'Active', 'True', 60_000)));
+    const owedAfter = (await this.broker.streamState(defaultStreamNames.events)).lastSequence;
+    for (const { namespace, name, events = ['item.created'] } of specs) {
+      const { uid } = (await this.#webhook({ namespace, name })).metadata;
+      this.#webhooks.set(`${namespace}/${name}`, { uid, name, source: namespace, events, owedAfter });
+    }
+  }
+
+  #manifest({ namespace, name, events = ['item.created'], endpoint = 'hook', delivery }: WebhookSpec): object {
+    return {
+      apiVersion: 'webhook-operator.dev/v1alpha1',
+      kind: 'Webhook',
+      metadata: { namespace, name },
+      spec: {
+        className: 'failure',
+        url: `${this.receiver.url}/${namespace}/${name}/${endpoint}`,
+        events,
+        ...(delivery === undefined ? {} : { delivery }),
+      },
+    };
+  }
+
+  /** Merges `spec` over the Webhook's. */
+  async patch({ namespace, name }: WebhookSpec, spec: object): Promise<void> {
+    const patch = JSON.stringify({ spec });
+    const result = await this.plane.kubectl('patch', 'wh', name, '-n', namespace, '--type=merge', '--patch', patch);
+    if (result.code !== 0) throw new Error(`kubectl patch failed: ${result.stderr}`);
+  }
+
+  async status(webhook: WebhookSpec): Promise<StatusView> {
+    const { status } = await this.#webhook(webhook);
+    const conditions = status?.conditions ?? [];
+    return { ...status, conditions: Object.fromEntries(conditions.map((condition) => [condition.type, condition])) };
+  }
+
+  async waitForCondition(webhook: WebhookSpec, type: string, status: string, timeoutMs = 30_000): Promise<void> {
+    const what = `${webhook.namespace}/${webhook.name} has ${type}=${status}`;
+    await until(what, async () => (await this.status(webhook)).conditions[type]?.status === status, timeoutMs);
+  }
+
+  async #webhook({ namespace, name }: Pick<WebhookSpec, 'namespace' | 'name'>): Promise<WebhookObject> {
+    const path = `/apis/webhook-operator.dev/v1alpha1/namespaces/${namespace}/webhooks/${name}`;
+    const response = await this.plane.request('GET', path);
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${response.body}`);
+    return JSON.parse(response.body) as WebhookObject;
+  }
+
+  /** Waits for `count` deliveries from now on. */
+  async waitForDeliveries(count: number, timeoutMs: number): Promise<void> {
+    const { deliveries } = this.receiver;
+    const goal = deliveries.length + count;
+    await until(`${count} more deliveries`, () => deliveries.length >= goal, timeoutMs);
+  }
+
+  /** SIGKILL, and what NATS held of the process's work then. */
+  async killOperator(operator: OperatorProcess): Promise<void> {
+    const member = String((await operator.waitForLog('Started'))['identity']);
+    const owned = new Set(
+      (await claims(this.broker)).filter((claim) => claim.member === member).map(({ slot }) => slot),
+    );
+    const from = Date.now();
+    await operator.kill();
+    await delay(socketsDrainMs);
+    const unacked = (await unackedRanges(this.broker)).filter(({ partition }) => owned.has(partition));
+    const held = (await heldDeliveries(this.broker)).filter(({ slot }) => owned.has(slot));
+    this.#faults.push({ name: `SIGKILL of ${member}`, from, until: Date.now(), unacked, held });
+  }
+
+  /** Waits until nothing waits any more. Fails with what still does. */
+  async settle(timeoutMs: number): Promise<void> {
+    let reason: string | undefined;
+    const settled = async (): Promise<boolean> => {
+      reason = await unsettled(this.broker).catch(String);
+      return reason === undefined;
+    };
+    await until('everything is settled', settled, timeoutMs).catch(async (error: unknown) => {
+      await this.#audit('Not settled');
+      throw new Error(`${String(error)}: ${reason}`);
+    });
+    // A repeat that is still on its way would come now.
+    await delay(1000);
+  }
+
+  /** Prints the audit's line, and asserts what every failure test promises: none lost, no repeat without a cause. */
+  async assertAudit(name: string): Promise<AuditResult> {
+    const result = await this.#audit(name);
+    expect(result.lost, 'lost').toHaveLength(0);
+    expect(result.waiting, 'waiting').toBe(0);
+    expect(result.unexplained, 'duplicates without a cause').toHaveLength(0);
+    expect(result.unexpected, 'unexpected deliveries').toHaveLength(0);
+    return result;
+  }
+
+  async #audit(name: string): Promise<AuditResult> {
+    const events = await storedEvents(this.broker);
+    const stored = new Map(events.map(({ id, sequence }) => [id, sequence]));
+    for (const { accepted } of this.#producers) {
+      const missing = [...accepted].filter(([id, sequence]) => stored.get(id) !== sequence);
+      expect(missing, 'confirmed by NATS, and not in the stream').toHaveLength(0);
+    }
+    const result = audit({
+      events,
+      webhooks: [...this.#webhooks.values()],
+      receipts: this.receiver.deliveries.map(({ webhook, eventID, time, status }) => ({
+        uid: this.#webhooks.get(webhook)?.uid ?? webhook,
+        eventID,
+        time,
+        accepted: status >= 200 && status < 300,
+      })),
+      held: await heldDeliveries(this.broker),
+      faults: this.#faults,
+    });
+    console.log(auditLine(name, result, performance.now() - this.#startedAt));
+    for (const { webhook, event } of [...result.lost, ...result.unexplained].slice(0, 10))
+      this.#explain(webhook, event);
+    return result;
+  }
+
+  /** Prints all that is known of a pair that is not as it should be. */
+  #explain({ source, name }: AuditedWebhook, { id, sequence }: StoredEvent): void {
+    const requests = this.receiver.deliveries
+      .filter(({ webhook, eventID }) => webhook === `${source}/${name}` && eventID === id)
+      .map(({ time, attempt, status }) => `${new Date(time).toISOString()} attempt ${attempt}: ${status}`);
+    console.log(`${source}/${name}, event ${sequence} (${id}): ${requests.join(', ') || 'no request'}`);
+  }
+}
+
+interface WebhookObject {
+  readonly metadata: { readonly uid: string };
+  readonly status?: Omit<StatusView, 'conditions'> & {
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  };
+}
+
+/** Polls until `check` is true; fails with `what` after `timeoutMs`. An error of `check` means "not yet". */
+export async function until(what: string, check: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (
+    !(await Promise.resolve()
+      .then(check)
+      .catch(() => false))
+  ) {
+    if (performance.now() > deadline) throw new Error(`Did not happen within ${timeoutMs} ms: ${what}`);
+    await delay(200);
+  }
+}
