@@ -88,7 +88,9 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
       if (this.removed) origin.settle();
       return;
     }
-    if (!this.#awaitingOwed && !this.isOwed(content)) {
+    // From the moment in which the point is noted it decides, also while it is still being stored.
+    const undecided = this.#awaitingOwed && this.state.owed === undefined;
+    if (!undecided && !this.isOwed(content)) {
       origin.settle();
       return;
     }

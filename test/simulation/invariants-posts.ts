@@ -1,0 +1,153 @@
+import type { WebhookConfig } from '../../src/delivery/webhook-config.ts';
+import { formatTime, type ClaimWrite, type Post } from './ledger.ts';
+import type { World } from './world.ts';
+
+/** A success is settled within this time when NATS answers: the queue behind it, the write, the cut. */
+const settledWithinMs = 10_000;
+
+function* postsByDelivery(world: World): IterableIterator<Post[]> {
+  const groups = new Map<string, Post[]>();
+  for (const post of world.ledger.posts) {
+    const key = `${post.uid}/${post.eventID}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [post]);
+    else group.push(post);
+  }
+  yield* groups.values();
+}
+
+/** The receiver said 2xx, and the sender knows it or was gone before it could. */
+function isSuccess(post: Post): boolean {
+  return post.seen?.ok ?? (post.answered !== undefined && post.answered.status < 300);
+}
+
+/** Repeats only after a crash or takeover, once for each, and only of what was not settled yet. */
+export function checkDuplicates(world: World): void {
+  for (const posts of postsByDelivery(world)) {
+    const successes = posts.filter(isSuccess);
+    for (const [index, repeat] of successes.entries()) {
+      const before = successes[index - 1];
+      if (before === undefined) continue;
+      const reason = unexplainedRepeat(world, before, repeat);
+      if (reason === undefined) continue;
+      const where = `${repeat.eventID} → ${repeat.uid}, delivered at ${formatTime(before.at).trim()}`;
+      world.ledger.violated(`${where}, was delivered again at ${formatTime(repeat.at).trim()}: ${reason}`);
+    }
+  }
+}
+
+function unexplainedRepeat(world: World, before: Post, repeat: Post): string | undefined {
+  const { ledger, scenario } = world;
+  if (scenario.faultFree) return 'there was no fault';
+  if (before.generation === repeat.generation) {
+    // The same process still knew it, but for a write whose confirmation was lost.
+    return 'the owner was the same';
+  }
+  // The server never saw the ack: it hands the event out again, and only a process that remembers knows better.
+  if (scenario.network.lostAck > 0) return undefined;
+  const claims = slotClaims(world, repeat.uid);
+  const takeovers = claims.filter(
+    (claim, index) =>
+      claim.generation > before.generation &&
+      claim.generation <= repeat.generation &&
+      claims[index - 1]?.released === false,
+  );
+  const first = takeovers[0];
+  if (first === undefined) return 'the slot was handed over by will';
+  if (scenario.network.laggingRead > 0) return undefined;
+  const silent = ledger.silences.filter(({ member, interval }) => member === before.member && interval.from >= before.at);
+  const endedAt = Math.min(first.at, ...silent.map(({ interval }) => interval.from));
+  const knownAt = before.seen?.at ?? before.at;
+  const disturbed =
+    ledger.outages.some(({ from, to }) => to > before.at && from < endedAt) ||
+    ledger.lostConfirmations.some((at) => at > before.at - settledWithinMs && at < endedAt);
+  if (!disturbed && endedAt - knownAt > settledWithinMs) return `the owner had ${endedAt - knownAt} ms to settle it`;
+  return undefined;
+}
+
+function slotClaims(world: World, uid: string): ClaimWrite[] {
+  const config = world.scenario.webhooks.find((webhook) => webhook.uid === uid);
+  const slot = config === undefined ? -1 : world.slotOf(config);
+  return world.ledger.claims.filter((claim) => claim.slot === slot);
+}
+
+/** No POST goes to a URL that had not proved itself, to a disabled webhook, or with an event that it is not owed. */
+export function checkTargets(world: World): void {
+  const { ledger } = world;
+  for (const post of ledger.posts) {
+    const states = ledger.states.filter(({ uid, at }) => uid === post.uid && at <= post.at);
+    const urlHash = `sha256:${post.url}`;
+    if (!states.some(({ state }) => state.verification?.urlHash === urlHash)) {
+      ledger.violated(`POST of ${post.eventID} to ${post.url} at ${formatTime(post.at)}, which is not verified`);
+    }
+    const owed = states.at(-1)?.state.owed;
+    const event = ledger.events.find(({ id }) => id === post.eventID);
+    if (owed !== undefined && event !== undefined && event.sequence <= owed.sequence) {
+      ledger.violated(`POST of ${post.eventID} to ${post.uid}, which is owed events after ${owed.sequence}`);
+    }
+  }
+}
+
+/** Attempts are counted without gaps or repeats, and end with the schedule. */
+export function checkAttempts(world: World): void {
+  const { ledger } = world;
+  for (const posts of postsByDelivery(world)) {
+    for (const [index, post] of posts.entries()) {
+      const most = Math.max(...configsOf(world, post.uid).map(({ delivery }) => delivery.retry.scheduleMs.length + 1));
+      if (post.attempt > most) ledger.violated(`attempt ${post.attempt} of ${post.eventID} → ${post.uid}, of ${most}`);
+      const before = posts[index - 1];
+      if (before === undefined || post.attempt === before.attempt + 1) continue;
+      if (post.generation !== before.generation && post.attempt === before.attempt) continue;
+      const restarted = wasRestarted(world, before, post);
+      if (restarted && (post.attempt === 1 || post.attempt === before.attempt)) continue;
+      const what = `attempt ${post.attempt} of ${post.eventID} → ${post.uid} at ${formatTime(post.at).trim()}`;
+      ledger.violated(`${what} follows attempt ${before.attempt} at ${formatTime(before.at).trim()}`);
+    }
+  }
+}
+
+/** A verdict, or a change of the epoch, came in between. */
+function wasRestarted(world: World, before: Post, post: Post): boolean {
+  const states = world.ledger.states.filter(({ uid }) => uid === before.uid);
+  const first = states.findLast(({ at }) => at <= before.at)?.state.epoch ?? 0;
+  const last = states.findLast(({ at }) => at <= post.at + 200)?.state.epoch ?? 0;
+  return last > first;
+}
+
+function configsOf(world: World, uid: string): WebhookConfig[] {
+  return world.ledger.configs.flatMap((change) =>
+    change.uid === uid && change.config !== undefined ? [change.config] : [],
+  );
+}
+
+/** Ordered webhooks: strictly in the order of EVENTS, one at a time, repeats only of the head. */
+export function checkOrder(world: World): void {
+  const { ledger, scenario } = world;
+  const sequences = new Map(ledger.events.map(({ id, sequence }) => [id, sequence]));
+  for (const { uid, delivery } of scenario.webhooks) {
+    if (!delivery.ordered) continue;
+    const posts = ledger.posts.filter((post) => post.uid === uid);
+    for (const [index, post] of posts.entries()) {
+      const before = posts[index - 1];
+      if (before === undefined) continue;
+      const what = `${post.eventID} → ${uid} at ${formatTime(post.at).trim()}`;
+      if ((sequences.get(post.eventID) ?? 0) < (sequences.get(before.eventID) ?? 0)) {
+        ledger.violated(`${what} comes after ${before.eventID}`);
+      }
+      const overAt = before.seen?.at ?? before.at + delivery.timeouts.totalMs;
+      const isOver = overAt <= post.at || before.at + delivery.timeouts.totalMs <= post.at;
+      if (!isOver) ledger.violated(`${what} begins while ${before.eventID} is under way`);
+      if (before.eventID !== post.eventID && !isEnded(world, before)) {
+        ledger.violated(`${what} begins although ${before.eventID} is not settled`);
+      }
+    }
+  }
+}
+
+/** Whether the head may be left: delivered, dead-lettered, or not wanted any more. */
+function isEnded(world: World, last: Post): boolean {
+  const { uid, eventID } = last;
+  if (isSuccess(last) || world.ledger.deadLettered.has(`${uid}/${eventID}`)) return true;
+  const [first, ...others] = configsOf(world, uid);
+  return others.some(({ patterns }) => patterns.length !== first?.patterns.length);
+}

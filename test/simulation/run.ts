@@ -1,0 +1,83 @@
+import { defaultStreamNames as names } from '../../src/jetstream/subjects.ts';
+import { checkEnd, checkWhile } from './invariants.ts';
+import { scenarioOf, type Scenario } from './scenario.ts';
+import { World } from './world.ts';
+
+export interface RunResult {
+  readonly scenario: Scenario;
+  readonly violations: readonly string[];
+  readonly trace: readonly string[];
+  readonly steps: number;
+  /** Milliseconds of virtual time until nothing was left to do. */
+  readonly settledAt: number;
+  readonly posts: number;
+}
+
+const checkIntervalMs = 500;
+/** Everything that was owed is settled this long after the last fault: retries, `ack_wait` and one recount of backlogs. */
+const settleWithinMs = 700_000;
+const sweepAfterMs = 15_000;
+
+/** One run from a seed: the scenario, then a quiet time, then the invariants. */
+export async function simulate(seed: number): Promise<RunResult> {
+  return runScenario(scenarioOf(seed));
+}
+
+export async function runScenario(scenario: Scenario): Promise<RunResult> {
+  const world = new World(scenario);
+  const { time, ledger, receivers } = world;
+  const until = async (end: number): Promise<void> => {
+    while (time.now < end) {
+      await time.runUntil(Math.min(end, time.now + checkIntervalMs));
+      checkWhile(world);
+    }
+  };
+  await until(scenario.quietFrom);
+  for (const { uid } of scenario.webhooks) receivers.setMode(uid, { kind: 'Healthy' });
+  ledger.note('quiet from now on');
+  await until(scenario.quietFrom + 8000);
+  if (scenario.reactivate) {
+    for (const { uid } of scenario.webhooks) {
+      world.change('Resume', uid);
+      world.change('Annotate', uid);
+    }
+  }
+  await until(time.now + 5000);
+  const deadline = time.now + settleWithinMs;
+  while (time.now < deadline && !isSettled(world)) {
+    await until(time.now + 2000);
+    // As the sweep of deleted webhooks does, which takes ten minutes.
+    if (time.now > scenario.quietFrom + sweepAfterMs) world.sweep();
+  }
+  const settledAt = time.now;
+  // Counts are stored within a second, copies of what was acked come back within ack_wait.
+  await until(time.now + 4000);
+  if (!isSettled(world)) ledger.violated('not settled');
+  checkEnd(world);
+  return {
+    scenario,
+    violations: ledger.violations,
+    trace: ledger.trace,
+    steps: time.steps,
+    settledAt,
+    posts: ledger.posts.length,
+  };
+}
+
+/** Nothing is on its way any more. */
+function isSettled(world: World): boolean {
+  const { server } = world;
+  for (const consumer of server.consumers.values()) {
+    const { pending, ackPending } = consumer.state();
+    if (pending > 0 || ackPending > 0) return false;
+  }
+  if (server.stream(names.retries).messages.size > 0) return false;
+  for (const subject of Object.keys(server.stream(names.backlog).subjects('backlog.>'))) {
+    const uid = subject.split('.')[2] ?? '';
+    const config = world.configs.get(uid)?.config;
+    if (config === undefined) continue;
+    const lane = world.owners[world.slotOf(config)]?.engine.lane(uid);
+    if (lane === undefined || lane.inactiveReason() === undefined) return false;
+  }
+  return true;
+}
