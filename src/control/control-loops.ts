@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { sleep, type Clock } from '../clock.ts';
 import { Engine, type EngineOptions } from '../delivery/engine.ts';
 import { verify } from '../delivery/verification.ts';
 import type { KubeClient } from '../kubernetes/client.ts';
@@ -30,6 +30,8 @@ import { WebhookReconciler } from './webhook-reconciler.ts';
 const secretAgeMs = 5_000;
 const webhookWorkers = 16;
 const fieldManager = 'webhook-operator';
+/** How long a stop waits for reconciles that are under way: one that writes to a NATS that is gone would take for ever. */
+const reconcileGraceMs = 2_000;
 
 /** Where the loops show how they are doing; `ops/Metrics` is one. */
 export interface ControlMetrics {
@@ -71,6 +73,8 @@ export class ControlLoops {
   readonly #controllers: readonly Controller[];
   readonly #announcer: Announcer;
   readonly #disconnect: () => void;
+  readonly #clock: Clock;
+  #stopping = false;
 
   constructor(options: ControlLoopsOptions) {
     const { catalog, client, clock, logger, membership, metrics, recorder } = options;
@@ -165,6 +169,11 @@ export class ControlLoops {
       clock,
       logger,
     });
+    // What still waits at the end is nothing to this process any more.
+    const unlessStopping =
+      (reconcile: Reconcile): Reconcile =>
+      (key, context) =>
+        this.#stopping ? Promise.resolve() : reconcile(key, context);
     const webhooks = controller('webhook', webhookWorkers, reconciler.reconcile);
     const classes = controller(
       'webhookclass',
@@ -173,6 +182,7 @@ export class ControlLoops {
     );
 
     this.engine = engine;
+    this.#clock = clock;
     this.#driver = driver;
     this.#schedule = schedule;
     this.#duties = duties;
@@ -213,7 +223,18 @@ export class ControlLoops {
       const queue = new WorkQueue({ clock, observer: metrics.workQueue(name) });
       metrics.observeQueue(name, queue);
       const observer = metrics.controller(name, workers);
-      return { queue, controller: new Controller({ name, queue, reconcile, clock, workers, logger, observer }) };
+      return {
+        queue,
+        controller: new Controller({
+          name,
+          queue,
+          reconcile: unlessStopping(reconcile),
+          clock,
+          workers,
+          logger,
+          observer,
+        }),
+      };
     }
   }
 
@@ -230,7 +251,9 @@ export class ControlLoops {
     this.#duties.set(false);
     this.#disconnect();
     this.#driver.stop();
-    await Promise.all(this.#controllers.map((controller) => controller.stop()));
+    this.#stopping = true;
+    const stopped = Promise.all(this.#controllers.map((controller) => controller.stop()));
+    await Promise.race([stopped, sleep(this.#clock, reconcileGraceMs)]);
   }
 
   /** Hands all slots over, within `graceMs`, and writes what is known of the Webhooks meanwhile. */

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Engine } from '../delivery/engine.ts';
+import { ClaimLostError } from '../delivery/slot-claim.ts';
 import type { WebhookConfig } from '../delivery/webhook-config.ts';
 import { messageOf } from '../errors.ts';
 import type { OwnerClaim } from '../jetstream/state-store.ts';
@@ -15,7 +16,7 @@ const maxBackoffMs = 30_000;
 const lookIntervalMs = 1000;
 
 export interface SlotManagerOptions {
-  readonly engine: Pick<Engine, 'slotCount' | 'acquire' | 'release'>;
+  readonly engine: Pick<Engine, 'slotCount' | 'acquire' | 'release' | 'owns'>;
   readonly membership: Pick<Membership, 'identity' | 'members' | 'hasLease' | 'onChange'>;
   /** The claim on a slot, from the leader. */
   readonly readClaim: (slot: number) => Promise<OwnerClaim | undefined>;
@@ -113,7 +114,7 @@ export class SlotManager {
         return;
       }
       // Much may have happened while the claim was read.
-      if (this.#stopped || !this.#desired.has(slot)) {
+      if (!this.#isWanted(slot)) {
         this.#set(slot, this.#idle(0, 0));
         return;
       }
@@ -122,13 +123,23 @@ export class SlotManager {
         () => loadConfigs(slot),
         () => this.#ended(slot),
       );
+      if (!engine.owns(slot)) throw new ClaimLostError(`Slot ${slot} was lost as soon as it was taken`);
       this.#set(slot, { phase: 'Owned', notBefore: 0, failures: 0 });
       onAcquired(slot);
     } catch (error) {
       const delayMs = exponentialDelay(failures, againMs, maxBackoffMs);
-      logger.error('Slot could not be taken', { slot, retryInMilliseconds: delayMs, reason: messageOf(error), error });
+      if (this.#isWanted(slot)) {
+        const fields = { slot, retryInMilliseconds: delayMs, reason: messageOf(error), error };
+        logger.error('Slot could not be taken', fields);
+      } else {
+        logger.info('Gave up taking a slot', { slot });
+      }
       this.#set(slot, this.#idle(delayMs, failures + 1));
     }
+  }
+
+  #isWanted(slot: number): boolean {
+    return !this.#stopped && this.#desired.has(slot);
   }
 
   async #isAnothers(slot: number, waitingSince: number | undefined): Promise<boolean> {

@@ -18,6 +18,8 @@ export interface SweeperOptions {
   readonly logger: Logger;
   /** From the end of a sweep to the next one. Defaults to an hour. */
   readonly intervalMs?: number;
+  /** Before the first one: who has just taken over has more urgent things to do. Defaults to a minute. */
+  readonly firstDelayMs?: number;
 }
 
 /**
@@ -33,15 +35,17 @@ export class Sweeper {
 
   /** Sweeps again and again until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger, intervalMs = 3_600_000 } = this.#options;
+    const { clock, logger, intervalMs = 3_600_000, firstDelayMs = 60_000 } = this.#options;
+    await unlessAborted(() => sleep(clock, firstDelayMs), signal);
     while (!signal.aborted) {
       try {
         await this.sweep(signal);
       } catch (error) {
         // The connection may be gone because we stop.
-        if (!signal.aborted) logger.error('Sweep failed; the next one begins anew', { reason: messageOf(error), error });
+        if (!signal.aborted)
+          logger.error('Sweep failed; the next one begins anew', { reason: messageOf(error), error });
       }
-      await unlessAborted(sleep(clock, intervalMs), signal);
+      await unlessAborted(() => sleep(clock, intervalMs), signal);
     }
   }
 
@@ -51,9 +55,9 @@ export class Sweeper {
     // Before the first LIST: what is stored later may belong to a Webhook that is made later.
     const found = await stored.enumerate();
     if (found.size === 0) return;
-    const firstList = await unlessAborted(liveUids(), signal);
-    await unlessAborted(sleep(clock, betweenListsMs), signal);
-    const secondList = await unlessAborted(liveUids(), signal);
+    const firstList = await unlessAborted(liveUids, signal);
+    await unlessAborted(() => sleep(clock, betweenListsMs), signal);
+    const secondList = await unlessAborted(liveUids, signal);
     if (firstList === undefined || secondList === undefined || signal.aborted) return;
 
     const question = { found, firstList, secondList, watchNamespaces };
@@ -69,14 +73,14 @@ export class Sweeper {
   }
 }
 
-/** Resolves to undefined as soon as `signal` is aborted. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+/** Begins nothing, and resolves to undefined, as soon as `signal` is aborted. */
+async function unlessAborted<T>(begin: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) return undefined;
   const aborted = Promise.withResolvers<undefined>();
   const onAbort = (): void => aborted.resolve(undefined);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([promise, aborted.promise]);
+    return await Promise.race([begin(), aborted.promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

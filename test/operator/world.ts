@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionReasons, type Condition } from '../../src/api/conditions.ts';
+import type { Condition, ConditionType } from '../../src/api/conditions.ts';
 import type { WebhookStatus } from '../../src/api/webhook-status.ts';
 import type { NatsBroker } from '../../src/jetstream/nats-broker.ts';
 import { defaultStreamNames, stateStream } from '../../src/jetstream/subjects.ts';
@@ -151,15 +151,12 @@ export async function startWorld(): Promise<World> {
 }
 
 /** The condition of a type, for `toMatchObject` and for waiting. */
-export function condition(
-  webhook: Pick<WebhookObject, 'status'>,
-  type: keyof typeof conditionReasons,
-): Condition | undefined {
+export function condition(webhook: Pick<WebhookObject, 'status'>, type: ConditionType): Condition | undefined {
   return webhook.status?.conditions?.find((each) => each.type === type);
 }
 
 /** A check for {@link World.untilWebhook}: the condition has this status, and this reason if one is given. */
-export function has(type: keyof typeof conditionReasons, status: Condition['status'], reason?: string) {
+export function has(type: ConditionType, status: Condition['status'], reason?: string) {
   return (webhook: WebhookObject): boolean => {
     const found = condition(webhook, type);
     return (
