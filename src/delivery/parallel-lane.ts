@@ -5,11 +5,11 @@ import type { Verdict } from './classify.ts';
 import type { RequestResult } from './attempt.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
 import { Delivery, type Arrival, type EventContent } from './delivery.ts';
+import { LanePace } from './lane-pace.ts';
 import { engineLimits } from './lane-services.ts';
 import { LaneSettlement } from './lane-settlement.ts';
 import { matchesAnyPattern } from './pattern.ts';
 import type { BudgetMember } from './request-budget.ts';
-import { TokenBucket } from './token-bucket.ts';
 import { WebhookLane, type FoundCounts, type LaneOptions } from './webhook-lane.ts';
 
 /**
@@ -23,7 +23,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   readonly drainage: BacklogDrain;
   readonly #intake: BacklogIntake;
   readonly #queue: Delivery[] = [];
-  readonly #bucket: TokenBucket;
+  readonly #pace: LanePace;
   /** Whether the backlog may hold something. */
   #backlogged: boolean;
   /** Appends begun, and those without a confirmation. */
@@ -31,10 +31,6 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   #appendsOpen = 0;
   /** Events match from now on, although from which one they are owed is not known yet. */
   #awaitingOwed = false;
-  /** Concurrency grows with successes, from 1 after a start or a bad streak. */
-  #ramp = 1;
-  /** Monotonic time until which the receiver asked for a pause. */
-  #pausedUntil = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #idle: (() => void) | undefined;
   #draining = false;
@@ -42,7 +38,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   constructor(options: LaneOptions) {
     super(options);
     const { clock, slot, backlog, writes, logger } = this.services;
-    this.#bucket = new TokenBucket(options.config.delivery.rateLimit, () => clock.monotonic());
+    this.#pace = new LanePace(options.config.delivery, () => clock.monotonic());
     this.#backlogged = options.found.backlog > 0;
     this.settlement = new LaneSettlement(this);
     this.drainage = new BacklogDrain({ slot, uid: this.uid, store: backlog, writes, clock, logger, owner: this });
@@ -137,12 +133,16 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   pump(): void {
     for (;;) {
       if (!this.mayWork() || this.#draining) return;
-      if (this.inFlight >= this.#concurrency()) return;
-      if (this.#mustWait()) return;
+      if (this.inFlight >= (this.isSlow ? 1 : this.#pace.concurrency)) return;
+      const waitMs = this.#pace.waitMs();
+      if (waitMs > 0) {
+        this.pumpAfter(waitMs);
+        return;
+      }
       const next = this.#queue[0] ?? this.#fromBacklog();
       if (next === undefined) return;
       if (!this.services.budget.tryTake(this)) return;
-      this.#bucket.tryTake();
+      this.#pace.begin();
       this.#queue.shift();
       this.#start(next);
     }
@@ -152,26 +152,12 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     this.pump();
   }
 
-  #concurrency(): number {
-    return this.isSlow ? 1 : Math.min(this.config.delivery.concurrency, this.#ramp);
-  }
-
   /** The next entry of the backlog, put into the queue. */
   #fromBacklog(): Delivery | undefined {
     if (!this.#backlogged) return undefined;
     const delivery = this.#intake.next();
     if (delivery !== undefined) this.#queue.push(delivery);
     return delivery;
-  }
-
-  /** A pause that the receiver asked for, or the rate limit. */
-  #mustWait(): boolean {
-    const from = Math.max(this.#pausedUntil, this.#bucket.nextAt());
-    // After nextAt(), which is the present when no limit is in the way.
-    const now = this.services.clock.monotonic();
-    if (from <= now) return false;
-    this.pumpAfter(from - now);
-    return true;
   }
 
   pumpAfter(delayMs: number): void {
@@ -183,7 +169,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   /** No attempt begins for this long: the receiver said so. */
   pauseFor(delayMs: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.services.clock.monotonic() + delayMs);
+    this.#pace.pauseFor(delayMs);
   }
 
   #start(delivery: Delivery): void {
@@ -232,7 +218,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     if (this.stopped) return;
     delivery.phase = 'Settling';
     if (verdict.kind === 'Delivered' && result !== undefined) {
-      this.#ramp = Math.min(this.config.delivery.concurrency, this.#ramp * 2);
+      this.#pace.succeeded();
       const endedStreak = this.succeeded(delivery.epoch, event, result, delivery.attempt);
       if (!endedStreak && delivery.park === undefined && delivery.origin?.kind === 'Event') {
         // The hot path: nothing to write.
@@ -252,7 +238,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
       );
       if (verdict.pausesLane && verdict.retryAfterMs !== undefined) this.pauseFor(verdict.retryAfterMs);
       if (this.isSlow) {
-        this.#ramp = 1;
+        this.#pace.slowed();
         this.#backlogged = true;
       }
       if (this.inactiveReason() !== undefined) this.activityChanged();
@@ -272,7 +258,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   }
 
   protected activityChanged(): void {
-    this.#bucket.setLimit(this.config.delivery.rateLimit);
+    this.#pace.setLimits(this.config.delivery);
     if (this.inactiveReason() === undefined) {
       this.pump();
       return;

@@ -85,6 +85,8 @@ export abstract class WebhookLane {
   protected removed = false;
   /** Transitions that are not announced yet, because they are not stored yet. */
   #unannounced: { readonly transitions: readonly Transition[]; readonly eventType: string | undefined }[] = [];
+  /** Verifications that are being stored. One that can't be stored ends with the slot. */
+  #unstoredVerifications = 0;
   /** Not folded into the state record on the hot path: {@link flush} does. */
   #lastSuccess: SuccessRecord | undefined;
 
@@ -120,7 +122,7 @@ export abstract class WebhookLane {
   inactiveReason(): InactiveReason | undefined {
     if (this.config.hold !== undefined) return this.config.hold;
     if (this.state.verdict !== undefined) return 'Disabled';
-    return isVerified(this.state, this.config) ? undefined : 'NotVerified';
+    return isVerified(this.state, this.config) && this.#unstoredVerifications === 0 ? undefined : 'NotVerified';
   }
 
   /** Takes a new configuration over; results of attempts under way still count for what they were made with. */
@@ -133,8 +135,11 @@ export abstract class WebhookLane {
 
   /** The URL has proved itself; resolves once that is stored. */
   async setVerified(verification: Verification, owed: Owed): Promise<void> {
+    // Nothing is sent on the strength of a verification that the next owner might not know of.
+    this.#unstoredVerifications++;
     this.change(verified(this.state, verification, owed));
     await this.persist();
+    this.#unstoredVerifications--;
     this.activityChanged();
   }
 

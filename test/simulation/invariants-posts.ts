@@ -39,13 +39,10 @@ export function checkDuplicates(world: World): void {
 function unexplainedRepeat(world: World, before: Post, repeat: Post): string | undefined {
   const { ledger, scenario } = world;
   if (scenario.faultFree) return 'there was no fault';
-  if (before.generation === repeat.generation) {
-    // The same process still knew it, but for a write whose confirmation was lost.
-    return 'the owner was the same';
-  }
-  // The server never saw the ack: it hands the event out again, and only a process that remembers knows better.
-  if (scenario.network.lostAck > 0) return undefined;
   const claims = slotClaims(world, repeat.uid);
+  // The server never saw acks of event and retry: it hands both out again, and only a process that remembers knows better.
+  if (scenario.network.lostAck > 0 && claims.some(({ at }) => at > 10_000 && at < repeat.at)) return undefined;
+  if (before.generation === repeat.generation) return 'the owner was the same';
   const takeovers = claims.filter(
     (claim, index) =>
       claim.generation > before.generation &&
@@ -97,7 +94,9 @@ export function checkAttempts(world: World): void {
       if (post.attempt > most) ledger.violated(`attempt ${post.attempt} of ${post.eventID} → ${post.uid}, of ${most}`);
       const before = posts[index - 1];
       if (before === undefined || post.attempt === before.attempt + 1) continue;
-      if (post.generation !== before.generation && post.attempt === before.attempt) continue;
+      if (post.generation !== before.generation) {
+        if (post.attempt === before.attempt || world.scenario.network.lostAck > 0) continue;
+      }
       const restarted = wasRestarted(world, before, post);
       if (restarted && (post.attempt === 1 || post.attempt === before.attempt)) continue;
       const what = `attempt ${post.attempt} of ${post.eventID} → ${post.uid} at ${formatTime(post.at).trim()}`;

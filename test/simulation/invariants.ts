@@ -26,8 +26,13 @@ export function checkWhile(world: World): void {
     const { process } = owner;
     if (!owner.works(slot) || time.now - process.resumedAt < repeatMs) continue;
     const consumer = server.consumers.get(`${names.events}/events-${slot}`);
+    // What was handed out earlier, or to an earlier process of that name, waits for ack_wait.
+    const from = Math.max(
+      ledger.claims.findLast((claim) => claim.slot === slot)?.at ?? 0,
+      ...ledger.outages.map(({ to }) => to),
+    );
     for (const { sequence, since: deliveredAt, client } of consumer?.unacked() ?? []) {
-      // What was handed to an earlier process of that name waits for ack_wait.
+      if (deliveredAt < from) continue;
       const restarted = ledger.silences.some(({ member, interval }) => member === client && interval.to > deliveredAt);
       if (client === process.name && !restarted && time.now - deliveredAt > maxUnackedMs) {
         ledger.violated(`event ${sequence} is unacked for ${Math.round(time.now - deliveredAt)} ms`);
@@ -44,7 +49,6 @@ export function checkEnd(world: World): void {
   checkVerdicts(world);
   checkAttempts(world);
   checkOrder(world);
-  checkDeleted(world);
 }
 
 function checkNothingLost(world: World): void {
@@ -95,7 +99,8 @@ function heldDeliveries({ server }: World): Set<string> {
   return held;
 }
 
-function checkDeleted(world: World): void {
+/** A deleted webhook leaves nothing behind. */
+export function checkDeleted(world: World): void {
   const { configs, server, ledger } = world;
   for (const [uid, { config }] of configs) {
     if (config !== undefined) continue;

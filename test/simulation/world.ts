@@ -257,7 +257,8 @@ export class World {
     this.ledger.silences.push({ member: owner.process.name, interval, crashed: false });
     // The others notice when its Lease runs out.
     this.time.after(action.noticeMs, () => {
-      if (this.owners[action.slot] === owner && owner.process.isStalled) this.#replaceOwner(action.slot);
+      if (!owner.process.isStalled) return;
+      for (const [slot, member] of this.owners.entries()) if (member === owner) this.#replaceOwner(slot);
     });
     this.time.after(action.forMs, () => {
       owner.process.resume();
