@@ -52,6 +52,7 @@ const files: Readonly<Record<string, readonly string[]>> = {
     'filter-error',
     'http-target',
     'json-splice',
+    'lane-pace',
     'longest-attempt',
     'memory-budget',
     'next-attempt',
