@@ -31,6 +31,7 @@ export class Announcer {
   readonly #deadLetters: DeadLetterDigest;
   readonly #losses: LossDigest;
   readonly #publishing = new Set<Promise<void>>();
+  #stopped = false;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class Announcer {
 
   /** Tells what was collected; resolves when what can be published is. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#deadLetters.flush();
     this.#losses.flush();
     await Promise.all(this.#publishing);
@@ -99,7 +101,8 @@ export class Announcer {
         return;
       } catch (error) {
         // Status and Kubernetes Events tell the same: an operational event is not worth more than a few tries.
-        if (!(error instanceof BrokerError) || error.kind !== 'Unavailable' || tries >= publishTries) {
+        const mayPass = error instanceof BrokerError && error.kind === 'Unavailable';
+        if (!mayPass || this.#stopped || tries >= publishTries) {
           logger.error('Operational event was not published', { subject, reason: messageOf(error) });
           return;
         }
