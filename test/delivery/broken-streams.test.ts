@@ -6,9 +6,7 @@ import { startEngineFixture, until } from './engine-fixture.ts';
 test('goes on from the floor when its consumer was deleted by hand', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   const before = await fixture.publish();
   await until('delivered', () => fixture.receiver.counts.has(before));
   const durable = `events-${engine.engine.slotOf('team-a', config.uid)}`;
@@ -65,9 +63,7 @@ test('a full backlog of one webhook is counted as lost and does not hold the oth
 test('keeps what it knows while NATS is away, and repeats no POST because of it', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 500, delayMs: 500 });
   const id = await fixture.publish();
   await until('under way', () => fixture.receiver.requests.length === 1);

@@ -8,9 +8,7 @@ import { startEngineFixture, targetOf, until } from './engine-fixture.ts';
 test('a Retry-After on 429 pauses the whole webhook and does not count', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 429, headers: { 'retry-after': '2' } });
   const first = await fixture.publish();
   await until('refused', () => fixture.receiver.requests.length === 1);
@@ -29,9 +27,7 @@ test('a Retry-After on 429 pauses the whole webhook and does not count', async (
 test('a rule with action Reject makes a dead letter of the first attempt', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config({}, { responses: [{ statusCodes: ['4xx'], action: 'Reject' }] });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 422, body: 'no such board' });
   const id = await fixture.publish();
   await until('dead letter', async () => (await fixture.count('DEADLETTERS', 'dead.>')) === 1);
@@ -47,9 +43,7 @@ test('a rule with action Reject makes a dead letter of the first attempt', async
 test('a retry whose type is no longer wanted is settled without an attempt', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 500 });
   await fixture.publish();
   await until('retry waits', async () => (await fixture.count('RETRIES', 'retry.>')) === 1);
@@ -62,9 +56,7 @@ test('a retry whose type is no longer wanted is settled without an attempt', asy
 test('a filter decides by the data, and an error in it is no match', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config({ filter: compileFilter('data.kind == "wanted"') });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   const publish = (body: string, id: string) =>
     fixture.broker.publish(eventSubject('team-a', 'item.created'), Buffer.from(body), { messageID: id });
   await publish('{"kind":"other"}', 'other');
@@ -78,9 +70,7 @@ test('a filter decides by the data, and an error in it is no match', async ({ on
 test('drops what comes while it is suspended when the class says so', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config({}, { whileInactive: 'Drop' });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   await engine.engine.upsert({ ...config, generation: 2, suspend: true, hold: 'Suspended' });
   await fixture.publish();
   const durable = `events-${engine.engine.slotOf('team-a', config.uid)}`;
@@ -100,9 +90,7 @@ test('an event that does not fit the envelope is a dead letter and does not coun
   const fixture = await startEngineFixture(onTestFinished);
   const target = { ...targetOf(fixture.receiver.url), payloadFormat: 'Event' } as const;
   const config = fixture.config({ target });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   await fixture.broker.publish(eventSubject('team-a', 'item.created'), Buffer.from('not json'), { messageID: 'bad' });
   await fixture.broker.publish(eventSubject('team-a', 'item.created'), Buffer.from('{"n":1.50}'), {
     messageID: 'good',
@@ -117,9 +105,7 @@ test('an event that does not fit the envelope is a dead letter and does not coun
 test('an event of 1 MiB with large headers is retried with the same bytes', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 503 });
   const body = Buffer.alloc(980_000, 'x');
   await fixture.broker.publish(eventSubject('team-a', 'item.created'), body, {
@@ -136,9 +122,7 @@ test('an event of 1 MiB with large headers is retried with the same bytes', asyn
 test('keeps to the rate limit', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config({}, { rateLimit: { requests: 5, perMs: 500 } });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   for (let i = 0; i < 25; i++) await fixture.publish();
   await until('all delivered', () => fixture.receiver.requests.length === 25);
   const times = fixture.receiver.requests.map(({ time }) => time);
@@ -157,9 +141,7 @@ test('signs each attempt so that the official library accepts it', async ({ onTe
     signingKeys: [parseSigningKey(Buffer.from(secret))],
   } as const;
   const config = fixture.config({ target });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   const id = await fixture.publish();
   await until('delivered', () => fixture.receiver.counts.has(id));
   const [request] = fixture.receiver.requests;

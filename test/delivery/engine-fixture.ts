@@ -36,6 +36,8 @@ export interface EngineFixture {
   readonly broker: NatsBroker;
   readonly receiver: Receiver;
   newEngine(member?: string): Promise<TestEngine>;
+  /** An engine that owns every slot and delivers for `configs`, their URLs verified. */
+  serve(...configs: readonly WebhookConfig[]): Promise<TestEngine>;
   config(changes?: Partial<WebhookConfig>, delivery?: TestDelivery): WebhookConfig;
   /** @returns the event's id. */
   publish(type?: string, source?: string, id?: string): Promise<string>;
@@ -62,6 +64,12 @@ export async function startEngineFixture(onEnd: TestContext['onTestFinished']): 
     broker,
     receiver,
     newEngine: (member = randomUUID()) => newEngine(server, member, onEnd),
+    serve: async (...configs) => {
+      const engine = await newEngine(server, randomUUID(), onEnd);
+      await engine.start(configs);
+      for (const config of configs) await engine.verify(config);
+      return engine;
+    },
     config: (changes = {}, delivery = {}) => testConfig(receiver.url, changes, delivery),
     publish: async (type = 'item.created', source = 'team-a', id = randomUUID()) => {
       await broker.publish(eventSubject(source, type), Buffer.from(JSON.stringify({ id })), { messageID: id });

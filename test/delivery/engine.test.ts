@@ -24,9 +24,7 @@ test('retries with the same id and body and a growing attempt number, then dead-
 }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 500, body: 'no' });
   const id = await fixture.publish();
   await until('four attempts', () => fixture.receiver.counts.get(id) === 4);
@@ -44,9 +42,7 @@ test('parks an attempt that hangs, so that the event does not stay unacked, and 
 }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'hang' });
   const id = await fixture.publish();
   await until('parked', async () => (await fixture.count('RETRIES', 'retry.>')) === 1);
@@ -63,9 +59,7 @@ test('parks an attempt that hangs, so that the event does not stay unacked, and 
 test('a success that comes late removes the park', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', delayMs: 3000 });
   const id = await fixture.publish();
   await until('parked', async () => (await fixture.count('RETRIES', 'retry.>')) === 1);
@@ -78,9 +72,7 @@ test('a success that comes late removes the park', async ({ onTestFinished }) =>
 test('holds events while suspended and delivers them in order afterwards, each once', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config({}, { concurrency: 1 });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   await engine.engine.upsert({ ...config, generation: 2, suspend: true, hold: 'Suspended' });
   const ids: string[] = [];
   for (let i = 0; i < 300; i++) ids.push(await fixture.publish());
@@ -107,9 +99,7 @@ test('disables at the threshold, keeps everything, and delivers it after a toggl
     reactivateBy: ['Toggle'],
   } as const;
   const config = fixture.config({}, { disable });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 503 });
   const ids: string[] = [];
   for (let i = 0; i < 50; i++) ids.push(await fixture.publish());
@@ -139,9 +129,7 @@ test('disables at the threshold, keeps everything, and delivers it after a toggl
 test('a 410 disables at once and keeps the delivery', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 410 });
   const id = await fixture.publish();
   await until('disabled', () => engine.engine.lane(config.uid)?.state.verdict?.reason === 'ReceiverGone');
@@ -194,9 +182,7 @@ test('takes over from a crashed owner without a loss', async ({ onTestFinished }
 test('a webhook whose URL changed holds its events until the new one proved itself', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   const moved = { ...config, generation: 2, target: targetOf(`${fixture.receiver.url}/moved`) };
   await engine.engine.upsert(moved);
   const id = await fixture.publish();
@@ -211,9 +197,7 @@ test('a webhook whose URL changed holds its events until the new one proved itse
 test('an ordered webhook gets its events strictly in order, also through failures', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config({}, { ordered: true });
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   let calls = 0;
   fixture.receiver.answer(() => ({ kind: 'respond', status: calls++ % 3 === 1 ? 500 : 200 }));
   const ids: string[] = [];
@@ -227,9 +211,7 @@ test('an ordered webhook gets its events strictly in order, also through failure
 test('a deleted webhook leaves nothing behind', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const config = fixture.config();
-  const engine = await fixture.newEngine();
-  await engine.start([config]);
-  await engine.verify(config);
+  const engine = await fixture.serve(config);
   fixture.receiver.answer({ kind: 'respond', status: 500 });
   await fixture.publish();
   await until('dead letter', async () => (await fixture.count('DEADLETTERS', 'dead.>')) === 1);
@@ -247,10 +229,7 @@ test('a hanging receiver does not slow another webhook of the same slot down', a
   const fixture = await startEngineFixture(onTestFinished);
   const good = fixture.config({ target: targetOf(`${fixture.receiver.url}/good`) });
   const bad = fixture.config({ target: targetOf(`${fixture.receiver.url}/bad`) });
-  const engine = await fixture.newEngine();
-  await engine.start([good, bad]);
-  await engine.verify(good);
-  await engine.verify(bad);
+  const engine = await fixture.serve(good, bad);
   fixture.receiver.answerPath('/bad', { kind: 'hang' });
   for (let i = 0; i < 3000; i++) void fixture.publish();
   await until('good has all', () => fixture.receiver.requests.filter(({ path }) => path === '/good').length === 3000);

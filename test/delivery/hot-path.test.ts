@@ -5,10 +5,7 @@ test('a delivery that succeeds costs no write, and its event is acked', async ({
   const fixture = await startEngineFixture(onTestFinished);
   const one = fixture.config({ target: targetOf(`${fixture.receiver.url}/one`) });
   const two = fixture.config({ target: targetOf(`${fixture.receiver.url}/two`) });
-  const engine = await fixture.newEngine();
-  await engine.start([one, two]);
-  await engine.verify(one);
-  await engine.verify(two);
+  const engine = await fixture.serve(one, two);
   const publish = vi.spyOn(engine.broker, 'publish');
   const purge = vi.spyOn(engine.broker, 'purge');
   for (let i = 0; i < 1000; i++) await fixture.publish();
@@ -40,9 +37,7 @@ test('an outage of our own way out disables nobody', async ({ onTestFinished }) 
   const configs = Array.from({ length: 12 }, (_, index) =>
     fixture.config({ target: targetOf(`http://127.0.0.1:${index + 1}/`) }, { disable }),
   );
-  const engine = await fixture.newEngine();
-  await engine.start(configs);
-  for (const config of configs) await engine.verify(config);
+  const engine = await fixture.serve(...configs);
   await fixture.publish();
   await until('every webhook failed four times', () =>
     configs.every(({ uid }) => (engine.engine.lane(uid)?.state.streak ?? 0) >= 4),
