@@ -99,8 +99,8 @@ export class BacklogDrain {
   release(sequence: number): void {
     if (!this.#taken.has(sequence)) return;
     this.#taken.set(sequence, 'Released');
-    this.#ready = [];
-    this.#readyIndex = 0;
+    // What was read and not taken may lie before it.
+    this.reset();
     this.#cursor = Math.min(this.#cursor, sequence);
     this.#refillAfter(0);
   }
