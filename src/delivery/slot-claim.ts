@@ -67,7 +67,8 @@ export class SlotClaim {
     this.#state = 'Held';
     this.#confirmedAt = startedAt;
     this.#scheduleRead();
-    return { generation, clean: previous === undefined || previous.value.released };
+    const clean = previous === undefined || (previous.value.released && previous.value.unsettled !== true);
+    return { generation, clean };
   }
 
   // A lost confirmation leaves our own claim in place: reading it back tells.
@@ -138,10 +139,13 @@ export class SlotClaim {
     }, readIntervalMs);
   }
 
-  /** Gives the slot up by will, so that the next owner need not wait. Best effort: without it the next owner waits. */
-  async release(): Promise<void> {
+  /**
+   * Gives the slot up by will, so that the next owner need not wait; with `unsettled`, because attempts are still under way,
+   * it takes the slot at once and waits before it works it. Best effort: without it the next owner waits.
+   */
+  async release(unsettled: boolean): Promise<void> {
     if (this.#state !== 'Held') return;
-    const claim: OwnerClaim = { generation: this.#generation, member: this.#member, released: true };
+    const claim: OwnerClaim = { generation: this.#generation, member: this.#member, released: true, unsettled };
     this.#end('Released');
     try {
       await this.#store.writeClaim(this.#slot, claim, this.#revision);

@@ -344,11 +344,11 @@ export class Slot {
     await this.#consumers.pause();
     this.#intake.stop();
     const drained = this.#settleAll([...this.#lanes.values()].map((lane) => lane.drain()));
-    await Promise.race([drained, sleep(clock, graceMs)]);
+    const settled = await Promise.race([drained.then(() => true), sleep(clock, graceMs).then(() => false)]);
     await Promise.race([this.#settleAll([...this.#lanes.values()].map((lane) => lane.flush())), sleep(clock, 2000)]);
     acks.flush();
     await this.#consumers.finish();
-    await this.claim.release();
+    await this.claim.release(!settled);
     this.#stop();
   }
 

@@ -22,6 +22,8 @@ export interface OwnerClaim {
   readonly member: string;
   /** True once the owner gave the slot up by will: its successor need not wait. */
   readonly released: boolean;
+  /** True when it still had attempts under way then: its successor waits as if it had not been told. Absent = false. */
+  readonly unsettled?: boolean;
 }
 
 /** Up to where a slot has settled EVENTS: from here its consumer is made anew. */
@@ -123,7 +125,8 @@ export class StateStore {
       throw new StateCorruptError(`The claim on slot ${slot} is not one that the operator wrote`);
     }
     const released = value.released === true;
-    return { value: { generation: value.generation, member: value.member, released }, revision };
+    const unsettled = value.unsettled === true;
+    return { value: { generation: value.generation, member: value.member, released, unsettled }, revision };
   }
 
   /** Writes a claim over the one that was read with `revision`. @returns the new revision. */

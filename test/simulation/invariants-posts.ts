@@ -44,10 +44,10 @@ function unexplainedRepeat(world: World, before: Post, repeat: Post): string | u
   if (scenario.network.lostAck > 0 && claims.some(({ at }) => at > 10_000 && at < repeat.at)) return undefined;
   if (before.generation === repeat.generation) return 'the owner was the same';
   const takeovers = claims.filter(
-    (claim, index) =>
+    (claim) =>
       claim.generation > before.generation &&
       claim.generation <= repeat.generation &&
-      claims[index - 1]?.released === false,
+      claims.some((last) => last.generation === claim.generation - 1 && isUnclean(last, claims)),
   );
   const first = takeovers[0];
   if (first === undefined) return 'the slot was handed over by will';
@@ -60,6 +60,15 @@ function unexplainedRepeat(world: World, before: Post, repeat: Post): string | u
     ledger.lostConfirmations.some((at) => at > before.at - settledWithinMs && at < endedAt);
   if (!disturbed && endedAt - knownAt > settledWithinMs) return `the owner had ${endedAt - knownAt} ms to settle it`;
   return undefined;
+}
+
+/** The owner did not give the slot up, or had deliveries in hand when it did. */
+function isUnclean({ generation }: ClaimWrite, claims: readonly ClaimWrite[]): boolean {
+  return claims.findLast((claim) => claim.generation === generation)?.released !== true || wasUnsettled(generation, claims);
+}
+
+function wasUnsettled(generation: number, claims: readonly ClaimWrite[]): boolean {
+  return claims.some((claim) => claim.generation === generation && claim.unsettled === true);
 }
 
 function slotClaims(world: World, uid: string): ClaimWrite[] {
@@ -93,9 +102,10 @@ export function checkAttempts(world: World): void {
       const most = Math.max(...configsOf(world, post.uid).map(({ delivery }) => delivery.retry.scheduleMs.length + 1));
       if (post.attempt > most) ledger.violated(`attempt ${post.attempt} of ${post.eventID} → ${post.uid}, of ${most}`);
       const before = posts[index - 1];
-      if (before === undefined || post.attempt === before.attempt + 1) continue;
+      if (before === undefined || post.attempt === before.attempt + 1 || hasOldCopies(world, post)) continue;
       if (post.generation !== before.generation) {
-        if (post.attempt === before.attempt || world.scenario.network.lostAck > 0) continue;
+        // An event that was not acked yet begins again.
+        if (post.attempt === before.attempt || post.attempt === 1) continue;
       }
       const restarted = wasRestarted(world, before, post);
       if (restarted && (post.attempt === 1 || post.attempt === before.attempt)) continue;
@@ -103,6 +113,11 @@ export function checkAttempts(world: World): void {
       ledger.violated(`${what} follows attempt ${before.attempt} at ${formatTime(before.at).trim()}`);
     }
   }
+}
+
+/** Acks got lost and then the owner changed: copies with older numbers come again, and nobody knows of the newer ones. */
+function hasOldCopies(world: World, { generation }: Post): boolean {
+  return world.scenario.network.lostAck > 0 && generation > 1;
 }
 
 /** A verdict, or a change of the epoch, came in between. */

@@ -38,6 +38,7 @@ export interface ClaimWrite {
   readonly member: string;
   readonly generation: number;
   readonly released: boolean;
+  readonly unsettled?: boolean;
 }
 
 /** What a person, or control, did to a webhook. `config` undefined = deleted. */

@@ -54,7 +54,7 @@ export async function runScenario(scenario: Scenario): Promise<RunResult> {
   const settledAt = time.now;
   // Counts are stored within a second, copies of what was acked come back within ack_wait.
   await until(time.now + 4000);
-  if (!isSettled(world)) ledger.violated('not settled');
+  if (!isSettled(world)) ledger.violated(`not settled: ${leftOver(world)}`);
   if ([...world.configs.values()].some(({ config }) => config === undefined)) {
     const ownersStayed = scenario.actions.every(({ action }) => action.kind !== 'HandOver');
     if (scenario.faultFree && ownersStayed) checkDeleted(world);
@@ -92,4 +92,15 @@ function isSettled(world: World): boolean {
     if (lane === undefined || lane.inactiveReason() === undefined) return false;
   }
   return true;
+}
+
+/** What keeps a run from being settled, for the trace. */
+function leftOver({ server, owners }: World): string {
+  const idle = owners.flatMap((owner, slot) => (owner.works(slot) ? [] : [`slot ${slot} has no owner`]));
+  const consumers = [...server.consumers].map(([id, consumer]) => {
+    const { pending, ackPending } = consumer.state();
+    return `${id} ${pending} pending, ${ackPending} unacked`;
+  });
+  const counts = [names.retries, names.backlog].map((name) => JSON.stringify(server.stream(name).subjects('>')));
+  return [...idle, ...consumers, ...counts].join('; ');
 }

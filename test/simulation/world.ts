@@ -4,6 +4,7 @@ import { partitionOf } from '../../src/delivery/partition.ts';
 import { defaultMaxAgeMs, defaultMaxBytes } from '../../src/jetstream/stream-table.ts';
 import { defaultStreamNames as names, eventSubject, parseStateSubject, stateStream } from '../../src/jetstream/subjects.ts';
 import { orderedConsumerName } from '../../src/jetstream/slot-consumers.ts';
+import type { OwnerClaim } from '../../src/jetstream/state-store.ts';
 import { Ledger } from './ledger.ts';
 import { targetOf, type Action, type Scenario } from './scenario.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -52,6 +53,7 @@ export class World {
       this.owners[slot] = owner;
       owner.want(slot);
     }
+    this.ledger.note(`scenario ${JSON.stringify({ ...scenario, actions: scenario.actions.length })}`);
     for (const { at, action } of scenario.actions) this.time.after(at, () => this.#act(action));
   }
 
@@ -95,7 +97,7 @@ export class World {
     if (parsed === undefined || parsed.key === 'floor') return;
     const value: unknown = JSON.parse(Buffer.from(message.data).toString());
     if (parsed.key === 'owner') {
-      const claim = value as { member: string; generation: number; released: boolean };
+      const claim = value as OwnerClaim;
       ledger.claims.push({ at: time.now, slot: parsed.slot, ...claim });
       ledger.note(`claim ${parsed.slot} g${claim.generation} ${claim.member}${claim.released ? ' released' : ''}`);
     } else {
