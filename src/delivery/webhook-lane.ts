@@ -215,7 +215,7 @@ export abstract class WebhookLane {
   protected attempt(
     event: DeliveryEvent,
     attempt: number,
-    done: (verdict: Verdict, result: RequestResult | undefined) => void,
+    judged: (verdict: Verdict, result: RequestResult | undefined) => void,
   ): void {
     const { config } = this;
     const target = config.target as Target;
@@ -228,11 +228,11 @@ export abstract class WebhookLane {
       if (!(error instanceof PayloadInvalidError)) {
         this.services.logger.error('Could not build a request', { uid: this.uid, eventID: event.id, error });
       }
-      done(classifyLocalFault('PayloadInvalid', messageOf(error)), undefined);
+      judged(classifyLocalFault('PayloadInvalid', messageOf(error)), undefined);
       return;
     }
     void this.services.sender.send(request).then((result) => {
-      done(classify(result, config.delivery, this.services.clock.now(), target.secretValues), result);
+      judged(classify(result, config.delivery, this.services.clock.now(), target.secretValues), result);
     });
   }
 

@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { deliverySettings } from './settings.fixture.ts';
-import type { WebhookConfig } from './webhook-config.ts';
+import type { DeliverySettings, WebhookConfig } from './webhook-config.ts';
 import { attemptContext, failureRecord, successRecord } from './webhook-state.fixture.ts';
 import {
   attemptFailed,
@@ -55,7 +54,7 @@ const disable = fc.record({
   afterExhaustedEvents: fc.integer({ min: 0, max: 3 }),
   reactivateBy: fc.subarray(['Toggle', 'Annotation', 'URLChange'] as const),
 });
-type Disable = ReturnType<typeof deliverySettings>['disable'];
+type Disable = DeliverySettings['disable'];
 
 interface Taken {
   readonly step: Step;
@@ -90,7 +89,7 @@ function edited(config: WebhookConfig, edit: Edit): WebhookConfig {
       return { ...config, reactivateAnnotation: `${config.reactivateAnnotation ?? ''}x` };
     case 'URL':
       return { ...config, generation, target: webhookTarget({ urlHash: `sha256:${generation}` }) };
-    case 'Nothing':
+    default:
       return config;
   }
 }
@@ -112,7 +111,7 @@ function applied(state: WebhookState, config: WebhookConfig, next: Step, now: nu
       return attemptSucceeded(state, epoch, successRecord(now), config.delivery.disable.failingAfter);
     case 'Exhausted':
       return eventExhausted(state, context, 'evt-1', 'no');
-    case 'Gone':
+    default:
       return receiverDisabled(state, context, { reason: 'ReceiverGone', message: 'gone', eventID: 'evt-1' });
   }
 }

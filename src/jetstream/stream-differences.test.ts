@@ -98,6 +98,15 @@ test('what is not there shows as none', () => {
   ]);
 });
 
+test('a limit or subjects that the server leaves out count as 0 and none, also on a stream that holds messages', () => {
+  const wanted = wantedOf(names.backlog);
+  const nothing = { subjects: undefined, max_age: undefined } as never;
+  expect(streamDifferences(wanted, found(wanted, nothing, filled), 'Manage')).toMatchObject([
+    { field: 'max_age', found: '0', action: 'Change' },
+    { field: 'subjects', found: '', action: 'Change' },
+  ]);
+});
+
 test('more consumers than needed are no difference', () => {
   const wanted = wantedOf(names.events);
   expect(streamDifferences(wanted, found(wanted, { max_consumers: 5000 }, filled), 'Manage')).toEqual([]);

@@ -2,7 +2,7 @@
  * How a stream on the server differs from the table, and what of it may be changed. Pure.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
-import { metadataKeys, type ManagedStreamConfig } from './stream-table.ts';
+import type { ManagedStreamConfig } from './stream-table.ts';
 
 export interface StreamDifference {
   readonly field: string;
@@ -36,8 +36,8 @@ export function streamDifferences(
     const base = { field, wanted: want, found: have };
     differences.push(reason === undefined ? { ...base, action: 'Change' } : { ...base, action: 'Refuse', reason });
   }
-  for (const key of Object.values(metadataKeys)) {
-    const [want, have] = [wanted.metadata[key] ?? '', found.config.metadata?.[key]];
+  for (const [key, want] of Object.entries(wanted.metadata)) {
+    const have = found.config.metadata?.[key];
     if (want !== have) {
       differences.push({ field: `metadata ${key}`, wanted: want, found: have ?? 'absent', action: 'Change' });
     }

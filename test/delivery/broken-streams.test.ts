@@ -42,9 +42,11 @@ test('a full backlog of one webhook is counted as lost and does not hold the oth
   const config = fixture.config();
   const other = fixture.config();
   const engine = await fixture.newEngine();
-  const { config: backlog } = (await fixture.broker.api.request('STREAM.INFO.BACKLOG', {}, 'Look at BACKLOG')) as {
-    config: Record<string, unknown>;
-  };
+  const { config: backlog } = await fixture.broker.api.request<{ config: Record<string, unknown> }>(
+    'STREAM.INFO.BACKLOG',
+    {},
+    'Look at BACKLOG',
+  );
   await fixture.broker.api.request('STREAM.UPDATE.BACKLOG', { ...backlog, max_msgs_per_subject: 10 }, 'Limit BACKLOG');
   await engine.start([config, other]);
   await engine.verify(config);
