@@ -45,7 +45,7 @@ const kinds = new Map<number, BrokerErrorKind>([
 ]);
 
 /** The kind of a refusal in a JetStream API response or a publish confirmation. */
-export function kindOfApiError(error: ApiError): BrokerErrorKind {
+function kindOfApiError(error: ApiError): BrokerErrorKind {
   const description = (error.description ?? '').toLowerCase();
   if (error.err_code === apiErrorCodes.storeFailed) {
     // One code for every way in which a store refuses; only the words tell them apart.

@@ -60,7 +60,7 @@ export const metadataKeys = {
 } as const;
 
 /** Entries of one webhook's backlog; above them an append is refused. */
-export const maxBacklogPerWebhook = 100_000;
+const maxBacklogPerWebhook = 100_000;
 /** Ordered webhooks of an install, each with a consumer of its own. */
 export const maxOrderedWebhooks = 200;
 /** For tools and people that look into a stream. */

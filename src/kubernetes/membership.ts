@@ -33,7 +33,7 @@ export interface MembershipOptions {
 export type MembersHandler = (members: readonly string[]) => void;
 
 /** The label by which members find each other's leases; its value is the prefix. */
-export const MEMBER_LABEL = 'webhook-operator.dev/member-of';
+const MEMBER_LABEL = 'webhook-operator.dev/member-of';
 
 /**
  * Holds this replica's membership Lease and knows those of the others. While the API server is away the last known set

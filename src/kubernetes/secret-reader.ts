@@ -4,7 +4,7 @@ import type { KubeClient } from './client.ts';
 import { keyOf, SECRETS, type KubeObject } from './kube-object.ts';
 
 /** Without this label, set to `true`, a Secret is none of our business. */
-export const USABLE_LABEL = 'webhook-operator.dev/usable';
+const USABLE_LABEL = 'webhook-operator.dev/usable';
 
 export interface SecretKeyRef {
   readonly namespace: string;

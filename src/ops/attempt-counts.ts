@@ -8,7 +8,7 @@ export const deliveryOutcomes = ['delivered', 'retry', 'dead_letter', 'held', 'u
 export type DeliveryOutcome = (typeof deliveryOutcomes)[number];
 
 /** `none` = no response; `other` = a status code outside of 200 to 599. */
-export const codeClasses = ['none', 'other', '2xx', '3xx', '4xx', '5xx'] as const;
+const codeClasses = ['none', 'other', '2xx', '3xx', '4xx', '5xx'] as const;
 
 const outcomeRow = Object.fromEntries(
   deliveryOutcomes.map((outcome, index) => [outcome, index * codeClasses.length]),

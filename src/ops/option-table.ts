@@ -38,7 +38,7 @@ function option<const D extends OptionDeclaration<unknown>>(declaration: D): D {
   return declaration;
 }
 
-export const optionTable = {
+const optionTable = {
   kubeconfig: option({
     flag: '--kubeconfig',
     env: 'KUBECONFIG',

@@ -17,7 +17,7 @@ export interface ShutdownOptions {
 }
 
 /** What each step still gets when the time is over: enough to release a Lease, short enough for the grace period. */
-export const minimumStepMs = 1000;
+const minimumStepMs = 1000;
 
 /**
  * Runs the steps one after the other: readiness off, stop intake, finish what is in flight, servers, Leases. A step

@@ -14,7 +14,7 @@ export const CONFIG_MAPS: ResourceType = {
   namespaced: true,
 };
 
-export const NAMESPACES: ResourceType = {
+const NAMESPACES: ResourceType = {
   group: '',
   version: 'v1',
   plural: 'namespaces',
