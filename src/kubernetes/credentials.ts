@@ -45,6 +45,9 @@ export function connectionFingerprint(credentials: ClusterCredentials): string {
   return hash('sha256', JSON.stringify(parts.map((part) => (part === undefined ? null : part.toString()))));
 }
 
+/** Where the library goes when it found nothing: a guess at which a process would wait for ever. */
+const LIBRARY_GUESS = { context: 'loaded-context', server: 'http://localhost:8080' } as const;
+
 interface KubeconfigOptions {
   /** Path of a kubeconfig. Defaults to the first of `KUBECONFIG`, `~/.kube/config`, the pod's service account. */
   readonly path?: string | undefined;
@@ -74,6 +77,9 @@ export async function kubeconfigCredentials(options: KubeconfigOptions): Promise
     }
     const cluster = config.getCurrentCluster();
     if (cluster === null) throw new KubeconfigError('the kubeconfig names no current cluster');
+    if (config.getCurrentContext() === LIBRARY_GUESS.context && cluster.server === LIBRARY_GUESS.server) {
+      throw new KubeconfigError('there is no kubeconfig, and no token of a ServiceAccount as pods have one');
+    }
     if (cluster.proxyUrl !== undefined && !/^https?:/.test(cluster.proxyUrl)) {
       throw new KubeconfigError(`proxy-url ${cluster.proxyUrl} is not supported: use an http or https proxy`);
     }

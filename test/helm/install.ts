@@ -4,7 +4,7 @@ import { TestClusterError } from '../cluster/errors.ts';
 import { freePort } from '../cluster/ports.ts';
 import { brokerOn } from '../jetstream/fixture.ts';
 import { startGuardedNats } from './guarded-nats.ts';
-import type { Image } from './image.ts';
+import type { Image } from '../build/image.ts';
 import { startPod, type RunningPod } from './pod.ts';
 import { chart } from './render.ts';
 

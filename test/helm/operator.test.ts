@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { startReceiver, type Receiver } from '../receivers/receiver.ts';
 import { auditLog, grantsOf } from './audit.ts';
-import { buildImage, type Image } from './image.ts';
+import { buildImage, type Image } from '../build/image.ts';
 import { applyAll, install, type Install } from './install.ts';
 
 const audit = auditLog();
@@ -88,7 +88,9 @@ async function doMainJob(installed: Install, namespace: string): Promise<void> {
   }
   const event = ['events.events.k8s.io', `--namespace=${namespace}`, '--field-selector=reason=DeliveryFailing'];
   await expect
-    .poll(() => get(...event, '--output=jsonpath={.items[*].regarding.name} {.items[*].series.count}'))
+    .poll(() => get(...event, '--output=jsonpath={.items[*].regarding.name} {.items[*].series.count}'), {
+      timeout: 10_000,
+    })
     .toBe('crm 2');
 }
 
@@ -175,7 +177,7 @@ describe('an install for one namespace, with an nkey and a client certificate fo
   test('sees nothing of another namespace', async () => {
     await publish(installed, 'stranger', 'unseen');
     await publish(installed, 'team-b', 'last');
-    await expect.poll(() => arrived('team-b')).toContain('last');
+    await expect.poll(() => arrived('team-b'), { timeout: 10_000 }).toContain('last');
     expect(arrived('stranger')).toEqual([]);
     expect(await get('webhook/crm', '--namespace=stranger', '--output=jsonpath={.status}')).toBe('');
     const namespaces = new Set(requestsOf(namespace).map(({ namespace }) => namespace));

@@ -6,7 +6,7 @@ import { TestClusterError } from '../cluster/errors.ts';
 import { startProcess } from '../cluster/processes.ts';
 import { temporaryFolder } from '../cluster/scratch.ts';
 import { attachOperator, type OperatorProcess } from '../operator/operator-process.ts';
-import type { Image } from './image.ts';
+import type { Image } from '../build/image.ts';
 
 interface HTTPProbe {
   readonly httpGet: { readonly path: string; readonly port: string };
