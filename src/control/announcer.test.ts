@@ -51,6 +51,13 @@ test('a transition becomes a Kubernetes Event about the Webhook, and an operatio
   ]);
 });
 
+test('a transition that nobody needs to hear of is not told', async () => {
+  const fixture = new Fixture();
+  fixture.announcer.transitioned('u', [{ kind: 'Healthy' }], undefined);
+  await fixture.pass(0);
+  expect([...fixture.events, ...fixture.published]).toEqual([]);
+});
+
 test('what comes of an operational event is not published again, or it would never end', async () => {
   const fixture = new Fixture();
   fixture.announcer.transitioned('u', [{ kind: 'Warned', streak: 5 }], 'webhook-operator.failing');

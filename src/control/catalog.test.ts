@@ -41,6 +41,7 @@ test('of several default classes the newest counts, of two of the same age the f
   classes.set(classObject('old', {}, asDefault('2026-01-01T00:00:00Z')));
   expect(catalog.defaultClassName).toBe('old');
   classes.set(classObject('new-b', {}, asDefault('2026-02-01T00:00:00Z')));
+  classes.set(classObject('new-c', {}, asDefault('2026-02-01T00:00:00Z')));
   classes.set(classObject('new-a', {}, asDefault('2026-02-01T00:00:00Z')));
   expect(catalog.defaultClassName).toBe('new-a');
   classes.set(classObject('timeless', {}, { annotations: { [annotations.isDefaultClass]: 'true' } }));

@@ -46,7 +46,7 @@ test('only one replica writes, and what is gone is forgotten', async () => {
 test('a condition keeps its time while its status is the same', () => {
   const object = classObject('c');
   const first = classStatus(object, parseWebhookClass(object), Date.UTC(2026, 0, 1));
-  const seen = { ...object, ...{ status: first } };
+  const seen = Object.assign(classObject('c'), { status: first });
   expect(classStatus(seen, parseWebhookClass(seen), Date.UTC(2026, 0, 2))).toEqual(first);
   const { generation: _generation, ...metadata } = object.metadata;
   expect(classStatus({ ...object, metadata }, parseWebhookClass(object), 0).observedGeneration).toBe(0);

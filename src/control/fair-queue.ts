@@ -5,7 +5,7 @@
 export class FairQueue {
   readonly #total: number;
   readonly #perGroup: number;
-  /** Groups in the order of their turns; those at their limit stay in it. */
+  /** Groups in the order of their turns; those at their limit keep their place. */
   readonly #groups = new Map<string, { readonly waiting: Set<() => Promise<void>>; running: number }>();
   #running = 0;
 
@@ -31,20 +31,17 @@ export class FairQueue {
   }
 
   #pump(): void {
-    let idleTurns = 0;
-    while (this.#running < this.#total && idleTurns < this.#groups.size) {
-      const [next] = this.#groups;
-      if (next === undefined) return;
-      const [group, entry] = next;
-      // To the end of the line, whether it gets something now or not.
+    while (this.#running < this.#total && this.#runNext());
+  }
+
+  /** Runs a task of the first group in the line that may run one. False when there is none. */
+  #runNext(): boolean {
+    for (const [group, entry] of this.#groups) {
+      const [task] = entry.waiting;
+      if (task === undefined || entry.running >= this.#perGroup) continue;
+      // To the end of the line.
       this.#groups.delete(group);
       this.#groups.set(group, entry);
-      const [task] = entry.waiting;
-      if (task === undefined || entry.running >= this.#perGroup) {
-        idleTurns += 1;
-        continue;
-      }
-      idleTurns = 0;
       entry.waiting.delete(task);
       entry.running += 1;
       this.#running += 1;
@@ -54,7 +51,9 @@ export class FairQueue {
         this.#forgetIfEmpty(group);
         this.#pump();
       });
+      return true;
     }
+    return false;
   }
 
   #forgetIfEmpty(group: string): void {

@@ -4,12 +4,13 @@ import type { KubeObject } from '../kubernetes/kube-object.ts';
 import { servesWebhooks } from './kind-proof.ts';
 
 const name = 'webhooks.webhook-operator.dev';
+const served = {
+  spec: { versions: [{ name: 'v1alpha1', served: true }] },
+  status: { conditions: [{ type: 'Established', status: 'True' }] },
+};
 const definition = (changes: object = {}): KubeObject => ({
   metadata: { name },
-  ...{
-    spec: { versions: [{ name: 'v1alpha1', served: true }] },
-    status: { conditions: [{ type: 'Established', status: 'True' }] },
-  },
+  ...served,
   ...changes,
 });
 

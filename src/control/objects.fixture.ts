@@ -9,22 +9,24 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export function webhookObject(namespace: string, name: string, spec: Fields = {}, rest: Fields = {}): KubeObject {
   const { metadata = {}, ...others } = rest as { readonly metadata?: object };
-  return {
+  const object = {
     apiVersion,
     kind: 'Webhook',
     metadata: { namespace, name, uid: `uid-${name}`, generation: 1, ...metadata },
-    ...{ spec: { url: 'https://example.com/hook', events: ['>'], ...spec } },
+    spec: { url: 'https://example.com/hook', events: ['>'], ...spec },
     ...others,
   };
+  return object;
 }
 
 export function classObject(name: string, spec: Fields = {}, metadata: Fields = {}): KubeObject {
-  return {
+  const object = {
     apiVersion,
     kind: 'WebhookClass',
     metadata: { name, uid: `uid-class-${name}`, generation: 1, ...metadata },
-    ...{ spec },
+    spec,
   };
+  return object;
 }
 
 export function namespaceObject(name: string, labels: Readonly<Record<string, string>> = {}): KubeObject {

@@ -17,6 +17,7 @@ class Fixture {
   owned: number[] = [];
   hasLease = true;
   failing = 0;
+  releaseFault: Error | undefined;
   /** Set to hold every acquire until it is called. */
   gate: Promise<void> = Promise.resolve();
   endings = new Map<number, () => void>();
@@ -41,6 +42,7 @@ class Fixture {
       },
       release: async (slot, graceMs) => {
         this.calls.push(`release ${slot} ${graceMs}`);
+        if (this.releaseFault !== undefined) throw this.releaseFault;
         this.running.delete(slot);
         this.endings.get(slot)?.();
         await Promise.resolve();
@@ -59,7 +61,7 @@ class Fixture {
     loadConfigs: async () => [],
     onAcquired: (slot) => this.acquired.push(slot),
     onOwned: (slots) => {
-      this.owned = [...slots].sort();
+      this.owned = [...slots].sort((a, b) => a - b);
     },
     releaseGraceMs: 7000,
     clock: this.clock,
@@ -84,7 +86,7 @@ test('a lone member takes every slot once it has joined', async () => {
   expect(fixture.calls).toEqual([]);
   await fixture.setMembers('a');
   expect(fixture.owned).toEqual([0, 1, 2, 3]);
-  expect(fixture.acquired.sort()).toEqual([0, 1, 2, 3]);
+  expect(fixture.acquired.sort((a, b) => a - b)).toEqual([0, 1, 2, 3]);
   await fixture.settle(5000);
   expect(fixture.calls).toHaveLength(4);
 });
@@ -126,6 +128,18 @@ test('a slot of an owner that is alive is waited for, and taken when it is relea
   fixture.claims.set(first, { generation: 1, member: 'b', released: true });
   await fixture.settle(2000);
   expect(fixture.owned).toEqual([first]);
+});
+
+test('an owner gets all the patience again when a slot comes back to us', async () => {
+  const fixture = new Fixture();
+  for (const slot of [0, 1, 2, 3]) fixture.claims.set(slot, { generation: 1, member: 'b', released: false });
+  fixture.manager.start();
+  await fixture.setMembers('a', 'b');
+  await fixture.settle(50_000);
+  await fixture.setMembers('b');
+  await fixture.setMembers('a', 'b');
+  await fixture.settle(50_000);
+  expect(fixture.calls).toEqual([]);
 });
 
 test('an owner that does not let go within a minute loses the slot', async () => {
@@ -215,4 +229,19 @@ test('a slot is not taken when the process stops while its claim is read', async
   fixture.manager.stop();
   await joined;
   expect(fixture.calls).toEqual([]);
+});
+
+test('a slot that could not be handed over in order is not ours any more all the same', async () => {
+  const fixture = new Fixture();
+  fixture.manager.start();
+  await fixture.setMembers('a');
+  fixture.releaseFault = new Error('no NATS');
+  await fixture.setMembers('b');
+  expect(fixture.owned).toEqual([]);
+});
+
+test('a stop before the start does nothing', () => {
+  const fixture = new Fixture();
+  fixture.manager.stop();
+  expect(fixture.clock.pendingTimers).toBe(0);
 });

@@ -74,7 +74,6 @@ export class SlotManager {
   }
 
   #look(): void {
-    if (this.#stopped) return;
     const { membership, clock } = this.#options;
     const { acquire, release } = planSlots({
       desired: this.#desiredSlots(),

@@ -19,15 +19,14 @@ class Fixture {
   readonly forgotten: string[] = [];
   readonly gauges: unknown[] = [];
   owns = true;
-  lane: Partial<WebhookLane> | undefined;
+  lane: WebhookLane | undefined;
   readonly publisher = new StatusPublisher({
     catalog: this.sources.catalog,
     known: this.known,
-    engine: { owns: () => this.owns, lane: () => this.lane as WebhookLane | undefined },
+    engine: { owns: () => this.owns, lane: () => this.lane },
     driver: { progress: () => undefined },
     statuses: {
-      write: (key, desired, options) =>
-        this.written.push({ key, status: desired as WebhookStatus, urgent: options?.urgent === true }),
+      write: (key, desired, options) => this.written.push({ key, status: desired, urgent: options?.urgent === true }),
       forget: (key) => this.forgotten.push(key),
     },
     metrics: () => ({
@@ -44,19 +43,35 @@ class Fixture {
     const config = configFixture({ uid });
     const urlHash = config.target?.urlHash ?? '';
     const resolution: Resolution = {
-      ...{ uid, namespace: 'team-a', name: 'crm', generation: 1 },
-      ...{ config, className: 'standard', source: 'team-a', hold: undefined, urlHash },
-      ...{ usesSecrets: false, readFailed: false },
+      uid,
+      namespace: 'team-a',
+      name: 'crm',
+      generation: 1,
+      config,
+      className: 'standard',
+      source: 'team-a',
+      hold: undefined,
+      urlHash,
+      usesSecrets: false,
+      readFailed: false,
     };
     this.known.resolved(uid, { key: 'team-a/crm', slot: 3, resolution });
     const verification = { urlHash, reason: 'ChallengeAnswered' as const, at: 0 };
     const { state } = verified(initialState(config), verification, { stream: 's', sequence: 1 });
     const pending = { retrying: 1, backlog: 2, deadLettered: 3, lost: 4 };
-    this.lane = { uid, config, state, inFlight: 5, backlogFull: false, lastSuccess: undefined, pending: () => pending };
+    this.lane = {
+      uid,
+      config,
+      state,
+      inFlight: 5,
+      backlogFull: false,
+      lastSuccess: undefined,
+      pending: () => pending,
+    } as WebhookLane;
   }
 
   setStreak(streak: number): void {
-    if (this.lane?.state !== undefined) this.lane = { ...this.lane, state: { ...this.lane.state, streak } };
+    if (this.lane !== undefined) Object.assign(this.lane, { state: { ...this.lane.state, streak } });
   }
 }
 

@@ -25,13 +25,13 @@ export function needsProofOfKind({ found, firstList, secondList }: Omit<SweepQue
   return found.size > 0 && (firstList.size === 0 || secondList.size === 0);
 }
 
-/** The uids of which everything is to be removed. Pure; DESIGN 5.11 gives the rule. */
-export function deadWebhooks(question: SweepQuestion): string[] {
+/** Those of `found` of which everything is to be removed. Pure; DESIGN 5.11 gives the rule. */
+export function deadWebhooks(question: SweepQuestion): ReadonlyMap<string, FoundWebhook> {
   const { found, firstList, secondList, watchNamespaces } = question;
-  if (needsProofOfKind(question) && !question.kindIsServed) return [];
+  if (needsProofOfKind(question) && !question.kindIsServed) return new Map();
   const isWatched = (namespace: string | undefined): boolean =>
     watchNamespaces === undefined || (namespace !== undefined && watchNamespaces.includes(namespace));
-  return [...found]
-    .filter(([uid, { namespace }]) => !firstList.has(uid) && !secondList.has(uid) && isWatched(namespace))
-    .map(([uid]) => uid);
+  return new Map(
+    [...found].filter(([uid, { namespace }]) => !firstList.has(uid) && !secondList.has(uid) && isWatched(namespace)),
+  );
 }

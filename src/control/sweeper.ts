@@ -63,10 +63,8 @@ export class Sweeper {
     const question = { found, firstList, secondList, watchNamespaces };
     const served = needsProofOfKind(question) ? await kindIsServed() : true;
     if (!served) logger.error('Nothing was swept: no Webhook is listed, and their CRD is not served');
-    for (const uid of deadWebhooks({ ...question, kindIsServed: served })) {
+    for (const [uid, webhook] of deadWebhooks({ ...question, kindIsServed: served })) {
       if (signal.aborted) return;
-      const webhook = found.get(uid);
-      if (webhook === undefined) continue;
       await stored.remove(uid, webhook);
       logger.info('Removed what was stored of a deleted Webhook', { uid, namespace: webhook.namespace });
     }

@@ -49,7 +49,7 @@ test('a class has the Webhooks looked at that use it, or that may use it now', (
   taken();
   classes.set(classObject('c'));
   expect(taken()).toEqual(['class c high', 'webhook a/named low', 'webhook a/none low']);
-  classes.set({ ...classObject('c'), ...{ status: { observedGeneration: 1 } } });
+  classes.set(Object.assign(classObject('c'), { status: { observedGeneration: 1 } }));
   expect(taken()).toEqual([]);
   classes.set(classObject('c', {}, { annotations: { [annotations.isDefaultClass]: 'true' } }));
   expect(taken()).toEqual(['class c high', 'webhook a/named low', 'webhook a/none low']);

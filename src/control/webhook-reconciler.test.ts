@@ -215,10 +215,12 @@ test('a new owner learns of every Webhook of its slot from LISTs of its own, of 
   fixture.sources.webhooks.set(webhookObject('elsewhere', 'other', { className: 'standard' }));
   const slot = partitionOf('a', partitions);
   const configs = await fixture.reconciler.loadConfigs(slot);
-  expect(configs.map(({ name, hold }) => [name, hold]).sort()).toEqual([
-    ['invalid', 'InvalidSpec'],
-    ['valid', undefined],
-  ]);
+  expect(new Map(configs.map(({ name, hold }) => [name, hold]))).toEqual(
+    new Map([
+      ['valid', undefined],
+      ['invalid', 'InvalidSpec'],
+    ]),
+  );
   expect(fixture.sources.webhooks.relists).toBe(1);
   expect(fixture.known.get('uid-valid')).toMatchObject({ key: 'a/valid', slot });
 });
@@ -233,4 +235,10 @@ test('after a takeover all Webhooks of the slot are looked at, and those that we
   expect(fixture.reconciler.keysOfSlot(partitionOf('a', partitions)).sort()).toEqual(['a/gone', 'a/w']);
   expect((await fixture.visit('a/gone'))[0]).toContain('remove uid-gone');
   expect(fixture.reconciler.keysOfSlot(1 + partitionOf('a', partitions))).toEqual([]);
+});
+
+test('an ordered Webhook counts among the ordered ones', async () => {
+  const fixture = new Fixture();
+  fixture.add('w', { delivery: { ordered: true } });
+  expect((await fixture.visit('a/w'))[0]).toContain('upsert w');
 });

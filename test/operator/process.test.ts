@@ -71,8 +71,10 @@ test('a kubeconfig or a credentials file that can not be read ends the process w
 
 test('an address that is taken ends the process with 1', async () => {
   const { code, stdout } = await run(
-    ...['--metrics-bind-address=127.0.0.1:0', `--health-probe-bind-address=127.0.0.1:${world.receiver.port}`],
-    ...[`--kubeconfig=${world.plane.kubeconfig}`, `--nats-url=${world.nats.url}`],
+    '--metrics-bind-address=127.0.0.1:0',
+    `--health-probe-bind-address=127.0.0.1:${world.receiver.port}`,
+    `--kubeconfig=${world.plane.kubeconfig}`,
+    `--nats-url=${world.nats.url}`,
   );
   expect(code).toBe(1);
   expect(stdout).toContain('WHO_LISTEN_FAILED');
@@ -83,7 +85,9 @@ test('streams of an install with other partitions end the process, with the flag
   expect(await first.stop()).toEqual({ code: 0, signal: null });
   const { code, stdout } = await run(
     ...local,
-    ...[`--kubeconfig=${world.plane.kubeconfig}`, `--nats-url=${world.nats.url}`, '--partitions=8'],
+    `--kubeconfig=${world.plane.kubeconfig}`,
+    `--nats-url=${world.nats.url}`,
+    '--partitions=8',
   );
   expect(code).toBe(2);
   expect(stdout).toContain('--partitions=16');
