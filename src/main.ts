@@ -1,4 +1,4 @@
-/** The entry point: arguments, signals and exit codes (DESIGN 10). */
+/** The entry point: arguments, signals and exit codes. */
 import { messageOf } from './errors.ts';
 import { NatsOptionsError } from './jetstream/connection.ts';
 import { PartitionsMismatchError } from './jetstream/streams.ts';

@@ -17,7 +17,7 @@ export interface EventNote {
   readonly note: string;
 }
 
-/** A message for EVENTS that tells tenants' own webhooks what happened to one of them (DESIGN 4). */
+/** A message for EVENTS that tells tenants' own webhooks what happened to one of them. */
 export interface OperationalEvent {
   /** `events.<namespace>.webhook-operator.<what>` */
   readonly subject: string;

@@ -23,7 +23,7 @@ const maxAnnotationLength = 4096;
 /** Highest `status.lastFailure.attempt` that the API takes. */
 const maxAttempt = 1000;
 
-/** The whole `.status` of a Webhook (DESIGN 2 and 4). Pure: the same input gives the same status. */
+/** The whole `.status` of a Webhook. Pure: the same input gives the same status. */
 export function projectStatus(input: ProjectionInput): WebhookStatus {
   const { previous, resolution, lane } = input;
   const { className, source } = resolution;

@@ -25,7 +25,7 @@ export function needsProofOfKind({ found, firstList, secondList }: Omit<SweepQue
   return found.size > 0 && (firstList.size === 0 || secondList.size === 0);
 }
 
-/** Those of `found` of which everything is to be removed. Pure; DESIGN 5.11 gives the rule. */
+/** Those of `found` of which everything is to be removed. Pure; `docs/architecture.md` gives the rule. */
 export function deadWebhooks(question: SweepQuestion): ReadonlyMap<string, FoundWebhook> {
   const { found, firstList, secondList, watchNamespaces } = question;
   if (needsProofOfKind(question) && !question.kindIsServed) return new Map();

@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts';
 import type { StoredWebhooks } from './stored-webhooks.ts';
 import { deadWebhooks, needsProofOfKind } from './sweep-decision.ts';
 
-/** Between the two LISTs; DESIGN 5.11. */
+/** Between the two LISTs. */
 const betweenListsMs = 600_000;
 
 export interface SweeperOptions {

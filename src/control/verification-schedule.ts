@@ -9,7 +9,7 @@ const hourlyTries = 24;
 
 /**
  * How long after the failure of try number `tries` (from 1) the next one comes; undefined = that was the last one, nothing
- * happens before spec or annotation change. DESIGN 11.
+ * happens before spec or annotation change.
  */
 export function verificationDelay(tries: number): number | undefined {
   const first = firstDelaysMs[tries - 1];

@@ -1,4 +1,4 @@
-/** The conditions of a Webhook (DESIGN 4), from what was resolved, what its lane says, and how verification goes. */
+/** The conditions of a Webhook (`docs/webhook.md`), from what was resolved, what its lane says, and how verification goes. */
 import {
   conditionReasons,
   findCondition,

@@ -1,4 +1,4 @@
-/** What the outcome of one attempt means for the delivery and for the webhook (DESIGN 5.1, 5.3, 5.4). */
+/** What the outcome of one attempt means for the delivery and for the webhook (`docs/delivery.md`). */
 import type { FailureReason, RequestResult } from './attempt.ts';
 import { printable, printableText } from './printable.ts';
 import { parseRetryAfter } from './retry-after.ts';

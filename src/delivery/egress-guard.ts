@@ -1,5 +1,5 @@
 /**
- * Tells an outage of our own way out from broken receivers (DESIGN 5.10): while many webhooks on many hosts fail at network
+ * Tells an outage of our own way out from broken receivers: while many webhooks on many hosts fail at network
  * level at once, none must be disabled for it.
  */
 import type { FailureReason } from './attempt.ts';

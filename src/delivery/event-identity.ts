@@ -1,5 +1,5 @@
 /**
- * The names of an event and of its deliveries (DESIGN 1): the event id is what receivers deduplicate by, the delivery key
+ * The names of an event and of its deliveries: the event id is what receivers deduplicate by, the delivery key
  * is what our own subjects are made of.
  */
 import { hash } from 'node:crypto';

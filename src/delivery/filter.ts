@@ -1,4 +1,4 @@
-/** `spec.filter`: a CEL expression over `type`, `data`, `headers`, `id` and `time` that must give a bool (DESIGN 2). */
+/** `spec.filter`: a CEL expression over `type`, `data`, `headers`, `id` and `time` that must give a bool. */
 import { Environment, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
 
 import { isAffordable, isMacro, shapeOf, visitNodes, type FilterShape } from './filter-cost.ts';

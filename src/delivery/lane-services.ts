@@ -79,7 +79,7 @@ export interface LaneServices {
 }
 
 export const engineLimits = {
-  /** Age from which an unacked event, due retry or backlog entry is parked or held. DESIGN 7. */
+  /** Age from which an unacked event, due retry or backlog entry is parked or held. */
   maxUnackedMs: 2000,
   /** A park is due this much after the longest that the attempt can last. */
   parkMarginMs: 5000,

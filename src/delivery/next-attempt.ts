@@ -1,4 +1,4 @@
-/** When a failed delivery is tried again (DESIGN 5.2, 5.3). */
+/** When a failed delivery is tried again (`docs/delivery.md`). */
 import type { DeliverySettings } from './webhook-config.ts';
 
 export type NextAttempt =

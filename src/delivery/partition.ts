@@ -1,5 +1,5 @@
 /**
- * Where a source's events and a webhook's deliveries live (DESIGN 7). The hash is the one of the server's
+ * Where a source's events and a webhook's deliveries live (`docs/architecture.md`). The hash is the one of the server's
  * `{{partition(n,…)}}` subject transform, so both sides agree without asking.
  */
 const offsetBasis = 0x811c9dc5;

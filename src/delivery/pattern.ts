@@ -1,6 +1,6 @@
 /**
  * Event patterns (`spec.events`) with the semantics of NATS subjects: `*` is one token, a last `>` is one or more. Types
- * that start with `webhook-operator.` are the operator's own (DESIGN 4): only a pattern that says so literally gets them,
+ * that start with `webhook-operator.` are the operator's own: only a pattern that says so literally gets them,
  * or a webhook on `>` would be told about each of its own failures.
  */
 

@@ -1,5 +1,5 @@
 /**
- * The body of a request (DESIGN 3, `payload.format`). It follows from the event alone, so it is the same bytes on each
+ * The body of a request (`payload.format`). It follows from the event alone, so it is the same bytes on each
  * attempt. Envelopes are spliced around the producer's bytes: a number keeps its digits, a key its place.
  */
 import { binaryHeaders, declaredContentType, isStructuredCloudEvent, structuredBody } from './cloud-event.ts';

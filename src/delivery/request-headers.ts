@@ -1,4 +1,4 @@
-/** The headers of one attempt (DESIGN 5, last paragraph, and 6). */
+/** The headers of one attempt (`docs/delivery.md`). */
 import { version } from '../version.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
 import { isFieldName, isFieldValue, percentEncoded } from './field-value.ts';

@@ -22,7 +22,7 @@ export interface TakenClaim {
 
 /**
  * The fence of a slot: a generation in STATE that its owner reads from the leader every 2 s. Whoever can't read it for 4 s,
- * or reads another's, begins nothing new. See DESIGN 7, "the claim is the fence".
+ * or reads another's, begins nothing new. See `docs/architecture.md`.
  */
 export class SlotClaim {
   readonly #slot: number;

@@ -1,4 +1,4 @@
-/** How a URL proves that whoever controls it wants our requests (DESIGN 11, Verification). Never carries event data. */
+/** How a URL proves that whoever controls it wants our requests (`docs/webhook.md`). Never carries event data. */
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import { messageOf } from '../errors.ts';

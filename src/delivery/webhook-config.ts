@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 
-/** A Webhook's `delivery` merged leaf by leaf over its class's; durations in milliseconds. DESIGN: api fields of the same names. */
+/** A Webhook's `delivery` merged leaf by leaf over its class's; durations in milliseconds. The fields are the API's of the same names. */
 export interface DeliverySettings {
   readonly timeouts: { readonly connectMs: number; readonly totalMs: number };
   readonly retry: {

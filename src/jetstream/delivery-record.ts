@@ -55,7 +55,7 @@ export interface EncodedRecord {
   readonly data: Uint8Array;
 }
 
-/** Room for our headers below `max_payload`, which counts headers too. DESIGN 7: 64 KiB. */
+/** Room for our headers below `max_payload`, which counts headers too. */
 const reservedBytes = 64 * 1024;
 const empty = new Uint8Array(0);
 

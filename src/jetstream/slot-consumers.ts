@@ -2,7 +2,7 @@ import type { Broker, ConsumerSpec, ConsumerState } from './broker.ts';
 import type { SlotFloor } from './state-store.ts';
 import { partitionFilter, retryDueFilter, sourceFilter, type StreamNames } from './subjects.ts';
 
-/** Defaults of DESIGN 7; always sent, because the server's own default differs by version. */
+/** Always sent, because the server's own default differs by version. */
 export const defaultMaxAckPending = 4096;
 
 export const eventsConsumerName = (slot: number): string => `events-${slot}`;

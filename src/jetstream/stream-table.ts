@@ -1,5 +1,5 @@
 /**
- * The streams that the operator works on, as configurations of the server. Pure; DESIGN 1 gives the reasons.
+ * The streams that the operator works on, as configurations of the server. Pure; `docs/architecture.md` gives the reasons.
  */
 import type { StreamConfig } from '@nats-io/jetstream';
 import { stateStream, type StreamNames } from './subjects.ts';

@@ -30,7 +30,7 @@ export class StreamsUnfitError extends OperatorError {
 }
 
 /**
- * Makes the streams as the table of DESIGN 1 says, or checks them. Safe to run on several replicas at once.
+ * Makes the streams as the table says, or checks them. Safe to run on several replicas at once.
  *
  * Throws {@link PartitionsMismatchError}, {@link StreamsUnfitError} and `BrokerError`. Nothing is changed when anything is
  * refused.

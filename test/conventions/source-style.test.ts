@@ -52,6 +52,14 @@ describe('source files', () => {
     ).toEqual([]);
   });
 
+  test('refer to pages that are there', () => {
+    const pages = matches(
+      sources.filter((path) => path.startsWith('src/')),
+      /\bdocs\/[\w/-]+\.md\b/,
+    );
+    expect(pages.filter((found) => !files.includes(found.split(': ')[1] ?? ''))).toEqual([]);
+  });
+
   test('leave no work for later in a comment', () => {
     expect(matches(sources, /\/\/ ?(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b/)).toEqual([]);
   });

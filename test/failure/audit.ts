@@ -50,7 +50,7 @@ export interface UnackedRange {
 }
 
 /**
- * A crash of an owner, and what the server held of its work at that moment. DESIGN 1: it repeats at most once each delivery
+ * A crash of an owner, and what the server held of its work at that moment. It repeats at most once each delivery
  * of the events received and not acked, those in flight, and backlog entries settled but not yet cut.
  */
 export interface Fault {

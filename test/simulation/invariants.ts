@@ -1,5 +1,5 @@
 /**
- * What DESIGN 1, 5 and 7 promise, computed from the record of a run. Each check names what it found; the trace tells how it
+ * What `docs/delivery.md` promises, computed from the record of a run. Each check names what it found; the trace tells how it
  * came about.
  */
 import { matchesAnyPattern } from '../../src/delivery/pattern.ts';
@@ -54,14 +54,16 @@ export function checkEnd(world: World): void {
 function checkNothingLost(world: World): void {
   const { ledger, scenario } = world;
   const held = heldDeliveries(world);
-  for (const [uid, count] of ledger.lost) ledger.violated(`${uid} counts ${count} lost deliveries, and nothing was full`);
+  for (const [uid, count] of ledger.lost)
+    ledger.violated(`${uid} counts ${count} lost deliveries, and nothing was full`);
   for (const { uid } of scenario.webhooks) {
     if (world.configs.get(uid)?.config === undefined) continue;
     const owed = owedEvents(world, uid);
     const settled = new Set<string>();
     for (const post of ledger.posts) {
       if (post.uid !== uid) continue;
-      if (post.seen?.ok === true || (post.answered !== undefined && post.answered.status < 300)) settled.add(post.eventID);
+      if (post.seen?.ok === true || (post.answered !== undefined && post.answered.status < 300))
+        settled.add(post.eventID);
     }
     for (const { id, sequence } of owed) {
       if (settled.has(id) || ledger.deadLettered.has(`${uid}/${id}`) || held.has(`${uid}/${id}`)) continue;
