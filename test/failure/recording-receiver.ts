@@ -27,8 +27,7 @@ export type Policy = (delivery: Omit<RecordedDelivery, 'status'>) => Answer;
 export interface RecordingReceiver {
   readonly url: string;
   readonly deliveries: readonly RecordedDelivery[];
-  /** Challenges answered, by path. */
-  readonly challenges: readonly string[];
+  readonly challenges: readonly { readonly path: string; readonly time: number }[];
   /** Replaces the policy; at first everything is 200 at once. */
   answer(policy: Policy): void;
   close(): Promise<void>;
@@ -37,11 +36,11 @@ export interface RecordingReceiver {
 export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const receiver = await startReceiver();
   const deliveries: RecordedDelivery[] = [];
-  const challenges: string[] = [];
+  const challenges: RecordingReceiver['challenges'][number][] = [];
   let policy: Policy = () => ({});
   receiver.answer((request): Behaviour => {
     if (request.headers['webhook-event-type'] === 'webhook-operator.challenge') {
-      challenges.push(request.path);
+      challenges.push({ path: request.path, time: request.time });
       return { kind: 'challenge' };
     }
     const [, namespace = '', name = '', endpoint = ''] = request.path.split('/');

@@ -10,9 +10,9 @@ import { startOperator, type OperatorProcess } from '../operator/operator-proces
 import { audit, auditLine, type AuditedWebhook, type AuditResult, type Fault, type StoredEvent } from './audit.ts';
 import { startProducer, type Producer } from './producer.ts';
 import { startRecordingReceiver, type RecordingReceiver } from './recording-receiver.ts';
-import { claims, heldDeliveries, storedEvents, unackedRanges, unsettled } from './stream-contents.ts';
+import { claims, heldDeliveries, storedEvents, unackedRanges, unsettled, type Claim } from './stream-contents.ts';
 
-const partitions = 4;
+const partitions = 8;
 /** Time for what a killed process has written to its sockets to be read at their other end. */
 const socketsDrainMs = 300;
 const root = new URL('../../', import.meta.url);
@@ -32,6 +32,7 @@ export interface StatusView {
   readonly conditions: Readonly<Record<string, { readonly status: string; readonly reason: string }>>;
   readonly consecutiveFailures?: number;
   readonly pending?: Readonly<Record<string, number>>;
+  readonly lastSuccess?: { readonly time: string };
 }
 
 /**
@@ -121,14 +122,15 @@ export class Stand {
     }
   }
 
-  #manifest({ namespace, name, events = ['item.created'], endpoint = 'hook', delivery }: WebhookSpec): object {
+  #manifest(webhook: WebhookSpec): object {
+    const { namespace, name, events = ['item.created'], endpoint, delivery } = webhook;
     return {
       apiVersion: 'webhook-operator.dev/v1alpha1',
       kind: 'Webhook',
       metadata: { namespace, name },
       spec: {
         className: 'failure',
-        url: `${this.receiver.url}/${namespace}/${name}/${endpoint}`,
+        url: this.urlOf(webhook, endpoint),
         events,
         ...(delivery === undefined ? {} : { delivery }),
       },
@@ -140,6 +142,19 @@ export class Stand {
     const patch = JSON.stringify({ spec });
     const result = await this.plane.kubectl('patch', 'wh', name, '-n', namespace, '--type=merge', '--patch', patch);
     if (result.code !== 0) throw new Error(`kubectl patch failed: ${result.stderr}`);
+  }
+
+  /** Turns the user's own switch on and off again, which is how a person re-enables a disabled Webhook. */
+  async toggle(webhook: WebhookSpec): Promise<void> {
+    await this.patch(webhook, { suspend: true });
+    await this.waitForCondition(webhook, 'Disabled', 'False');
+    await this.patch(webhook, { suspend: false });
+    await this.waitForCondition(webhook, 'Active', 'True');
+  }
+
+  /** The URL of a Webhook at another of its endpoints. */
+  urlOf({ namespace, name }: WebhookSpec, endpoint = 'hook'): string {
+    return `${this.receiver.url}/${namespace}/${name}/${endpoint}`;
   }
 
   async status(webhook: WebhookSpec): Promise<StatusView> {
@@ -160,6 +175,22 @@ export class Stand {
     return JSON.parse(response.body) as WebhookObject;
   }
 
+  /** Waits until every slot has an owner among `operators`, and for 8 s none has changed hands. */
+  async waitForOwners(operators: readonly OperatorProcess[], timeoutMs = 60_000): Promise<readonly Claim[]> {
+    const members = await Promise.all(operators.map(memberOf));
+    let [last, since] = ['', performance.now()];
+    let found: readonly Claim[] = [];
+    const stable = async (): Promise<boolean> => {
+      found = await claims(this.broker);
+      const text = JSON.stringify(found);
+      if (text !== last) [last, since] = [text, performance.now()];
+      const owned = found.filter(({ member }) => members.includes(member)).length === partitions;
+      return owned && performance.now() - since >= 8000;
+    };
+    await until('every slot has found its owner', stable, timeoutMs);
+    return found;
+  }
+
   /** Waits for `count` deliveries from now on. */
   async waitForDeliveries(count: number, timeoutMs: number): Promise<void> {
     const { deliveries } = this.receiver;
@@ -169,7 +200,7 @@ export class Stand {
 
   /** SIGKILL, and what NATS held of the process's work then. */
   async killOperator(operator: OperatorProcess): Promise<void> {
-    const member = String((await operator.waitForLog('Started'))['identity']);
+    const member = await memberOf(operator);
     const owned = new Set(
       (await claims(this.broker)).filter((claim) => claim.member === member).map(({ slot }) => slot),
     );
@@ -238,6 +269,11 @@ export class Stand {
       .map(({ time, attempt, status }) => `${new Date(time).toISOString()} attempt ${attempt}: ${status}`);
     console.log(`${source}/${name}, event ${sequence} (${id}): ${requests.join(', ') || 'no request'}`);
   }
+}
+
+/** The name in claims and Leases. */
+export async function memberOf(operator: OperatorProcess): Promise<string> {
+  return String((await operator.waitForLog('Started'))['identity']);
 }
 
 interface WebhookObject {

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { Stand } from '../stand.ts';
+
+const namespaces = ['team-a', 'team-b', 'team-c', 'team-d', 'team-e', 'team-f', 'team-g', 'team-h'];
+const webhooks = namespaces.flatMap((namespace) => [
+  { namespace, name: 'one' },
+  { namespace, name: 'two' },
+]);
+
+test('an operator that is stopped under load repeats nothing', async ({ onTestFinished }) => {
+  const stand = await Stand.start(onTestFinished, namespaces);
+  let operator = await stand.startOperator('operator-0');
+  await stand.createWebhooks(webhooks);
+  stand.receiver.answer(({ eventID, attempt }) => ({
+    status: attempt === 1 && Number(eventID.slice(6)) % 20 === 7 ? 503 : 200,
+    delayMs: 20 + (Number(eventID.slice(6)) % 5) * 60,
+  }));
+  const producer = await stand.startProducer({ sources: namespaces });
+  producer.run(100);
+  await stand.waitForDeliveries(500, 30_000);
+
+  // Stopped before its successor starts, then rolled over with both running.
+  expect(await operator.stop()).toEqual({ code: 0, signal: null });
+  operator = await stand.startOperator('operator-1');
+  await stand.waitForDeliveries(800, 60_000);
+  const successor = await stand.startOperator('operator-2');
+  await stand.waitForOwners([operator, successor]);
+  expect(await operator.stop()).toEqual({ code: 0, signal: null });
+  await stand.waitForDeliveries(800, 60_000);
+
+  await producer.pause();
+  await stand.settle(60_000);
+  const result = await stand.assertAudit('SIGTERM twice under load');
+  expect(result).toMatchObject({ pairs: producer.accepted.size * 2, repeats: 0 });
+  for (const webhook of webhooks) await stand.waitForCondition(webhook, 'Active', 'True');
+});
