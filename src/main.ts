@@ -24,7 +24,7 @@ function isMisconfiguration(error: unknown): boolean {
 
 async function run(options: Options): Promise<void> {
   // The pool reads it when it is first used, so this comes before everything else.
-  process.env['UV_THREADPOOL_SIZE'] ??= threadPoolSize;
+  process.env['UV_THREADPOOL_SIZE'] ||= threadPoolSize;
   const logger = createLogger({ level: options.logLevel });
   const exit = (code: number): never => {
     logger.flush();
