@@ -50,6 +50,8 @@ export class BacklogDrain {
   #readyIndex = 0;
   #cursor = 1;
   #reading = false;
+  /** Until a first entry was confirmed by the leader: a former owner may have cut what a lagging follower still shows. */
+  #confirmed = false;
   #cutting = false;
   #cutThrough = 0;
   #cutCount = 0;
@@ -140,10 +142,12 @@ export class BacklogDrain {
       const entries = await store.read(slot, uid, from, readLimit);
       // An entry was given back meanwhile: what was read begins behind it.
       if (this.#cursor < from) return 0;
-      // A release moved the cursor back: entries behind it may still be in hand.
-      const fresh = entries.filter((entry) => (this.#taken.get(entry.sequence) ?? 'Released') === 'Released');
       const last = entries.at(-1);
       if (last !== undefined) {
+        if (!(await this.#isCurrent(entries))) return rereadDelayMs;
+        if (this.#cursor < from) return 0;
+        // A release moved the cursor back: entries behind it may still be in hand.
+        const fresh = entries.filter((entry) => (this.#taken.get(entry.sequence) ?? 'Released') === 'Released');
         this.#ready = fresh;
         this.#readyIndex = 0;
         this.#cursor = last.sequence + 1;
@@ -161,6 +165,13 @@ export class BacklogDrain {
       logger.debug('Could not read a backlog; trying again', { slot, uid, error });
       return rereadDelayMs * 5;
     }
+  }
+
+  // Entries are cut from the front: if the first one is there, all are.
+  async #isCurrent(entries: readonly LogEntry[]): Promise<boolean> {
+    const [first] = entries;
+    if (!this.#confirmed && first !== undefined) this.#confirmed = await this.#options.store.exists(first.sequence);
+    return this.#confirmed;
   }
 
   #hasReleased(): boolean {

@@ -54,6 +54,11 @@ export class SubjectLog {
     }));
   }
 
+  /** Whether an entry is still there, asked of the leader: a follower that lags still shows what was cut. */
+  async exists(sequence: number): Promise<boolean> {
+    return (await this.#broker.getMessage(this.#place.stream, sequence)) !== undefined;
+  }
+
   /** Removes the entries up to and including `throughSequence`. */
   async cut(slot: number, uid: string, throughSequence: number): Promise<void> {
     await this.#broker.purge(this.#place.stream, this.#place.subject(slot, uid), throughSequence + 1);
