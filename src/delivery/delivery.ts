@@ -19,6 +19,8 @@ export interface Origin {
   readonly kind: 'Event' | 'Retry' | 'Backlog';
   /** {@link Clock.monotonic} time at which the process got it. */
   readonly receivedAt: number;
+  /** RETRIES or BACKLOG may hold copies that an earlier owner wrote. Absent = it holds this one only. */
+  readonly mayHaveCopies?: boolean;
   settle(): void;
   /** Gives the copy back unsettled: a backlog entry stays where it is. Absent where only settling makes sense. */
   release?(): void;

@@ -10,13 +10,15 @@ export class EventTracker implements Origin {
   readonly receivedAt: number;
   readonly sequence: number;
   readonly bytes: number;
+  readonly mayHaveCopies: boolean;
   /** The latest copy that the server handed out. */
   message: ConsumedMessage;
   #unsettled = 1;
   readonly #done: EventSettled;
 
-  constructor(message: ConsumedMessage, receivedAt: number, done: EventSettled) {
+  constructor(message: ConsumedMessage, receivedAt: number, done: EventSettled, mayHaveCopies = false) {
     this.message = message;
+    this.mayHaveCopies = mayHaveCopies;
     this.sequence = message.sequence;
     this.bytes = message.data.byteLength;
     this.receivedAt = receivedAt;

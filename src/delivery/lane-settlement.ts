@@ -25,7 +25,7 @@ export class LaneSettlement {
   /** A success that wrote nothing yet, of a delivery that RETRIES or BACKLOG knows, or one that ended a streak. */
   async delivered(delivery: Delivery): Promise<void> {
     // Before anything else can see it: a copy that arrives while we write must not be sent.
-    if (this.#isStored(delivery)) this.#remember(delivery, { kind: 'Done' });
+    if (this.hasCopies(delivery)) this.#remember(delivery, { kind: 'Done' });
     await this.#lane.persistNow();
     await this.#cancelPark(delivery);
     this.#release(delivery);
@@ -277,8 +277,9 @@ export class LaneSettlement {
     });
   }
 
-  #isStored(delivery: Delivery): boolean {
-    return delivery.park !== undefined || delivery.origin?.kind !== 'Event';
+  /** Whether copies of the delivery may come from RETRIES or BACKLOG. */
+  hasCopies({ park, origin }: Delivery): boolean {
+    return park !== undefined || origin?.kind !== 'Event' || origin.mayHaveCopies === true;
   }
 
   #remember(delivery: Delivery, outcome: KnownOutcome): void {

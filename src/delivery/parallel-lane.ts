@@ -220,7 +220,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     if (verdict.kind === 'Delivered' && result !== undefined) {
       this.#pace.succeeded();
       const endedStreak = this.succeeded(delivery.epoch, event, result, delivery.attempt);
-      if (!endedStreak && delivery.park === undefined && delivery.origin?.kind === 'Event') {
+      if (!endedStreak && !this.settlement.hasCopies(delivery)) {
         // The hot path: nothing to write.
         this.working.delete(delivery.key);
         delivery.settleOrigin();

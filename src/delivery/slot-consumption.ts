@@ -4,6 +4,7 @@ import {
   type Broker,
   type ConsumedMessage,
   type ConsumerSpec,
+  type StreamState,
   type Subscription,
 } from '../jetstream/broker.ts';
 import { defaultMaxAckPending, slotConsumerSpecs, startSequenceOf, takeOver } from '../jetstream/slot-consumers.ts';
@@ -80,20 +81,21 @@ export class SlotConsumers {
     const { broker, names, slot, state } = this.#options;
     const floor = await state.readFloor(slot);
     this.#floorRevision = floor?.revision ?? 0;
-    this.#setStream((await broker.streamState(names.events)).created, floor?.value);
+    this.#setStream(await broker.streamState(names.events), floor?.value);
     const { events, retries } = this.#specs();
     const taken = await takeOver(broker, events);
     this.#floor = Math.max(this.#floor, taken.ackFloor);
     await takeOver(broker, retries);
   }
 
-  #setStream(created: string, floor: SlotFloor | undefined): void {
-    if (created === this.#created) return;
-    this.#created = created;
-    this.#floor = startSequenceOf(floor, created) - 1;
-    this.#storedFloor = -1;
-    this.#lostThrough = 0;
-    this.#options.intake.setStream(this.streamIdentity);
+  #setStream({ created, lastSequence }: StreamState, floor: SlotFloor | undefined): void {
+    if (created !== this.#created) {
+      this.#created = created;
+      this.#floor = startSequenceOf(floor, created) - 1;
+      this.#storedFloor = -1;
+      this.#lostThrough = 0;
+    }
+    this.#options.intake.setStream(this.streamIdentity, lastSequence);
   }
 
   #specs(): { readonly events: ConsumerSpec; readonly retries: ConsumerSpec } {
@@ -146,7 +148,7 @@ export class SlotConsumers {
       if (this.#stopped || claim.isLost) return;
       try {
         if (claim.isHeld()) {
-          if (stream === names.events) this.#setStream((await broker.streamState(stream)).created, undefined);
+          if (stream === names.events) this.#setStream(await broker.streamState(stream), undefined);
           const specs = this.#specs();
           const spec = stream === names.events ? specs.events : specs.retries;
           await broker.ensureConsumer(spec);

@@ -49,6 +49,8 @@ export class SlotIntake {
   };
   /** First part of every delivery key of EVENTS: its creation, base 36. */
   #streamIdentity = '';
+  /** Events up to this sequence may have been worked by an earlier owner, or before the consumer was made anew. */
+  #workedThrough = 0;
   /**
    * Up to here an event may be a repeat, whatever its delivery count says: a consumer that was made anew counts from 1 again, and
    * a server that was killed forgets its last 100 ms of deliveries and acks (measured).
@@ -67,8 +69,9 @@ export class SlotIntake {
     return this.#pending.size;
   }
 
-  /** EVENTS was found, or made anew: sequences mean something else from now on. */
-  setStream(identity: string): void {
+  /** EVENTS was found, or made anew: sequences mean something else from now on. Its last one is `lastSequence`. */
+  setStream(identity: string, lastSequence: number): void {
+    this.#workedThrough = lastSequence;
     if (identity === this.#streamIdentity) return;
     this.#streamIdentity = identity;
     this.#settled.clear();
@@ -160,7 +163,8 @@ export class SlotIntake {
       data: message.data,
       producer: message,
     };
-    const tracker = new EventTracker(message, clock.monotonic(), this.#eventSettled);
+    const mayHaveCopies = sequence <= this.#workedThrough || message.deliveryCount > 1;
+    const tracker = new EventTracker(message, clock.monotonic(), this.#eventSettled, mayHaveCopies);
     this.#pending.set(sequence, tracker);
     memory.add(tracker.bytes);
     for (const lane of lanes) {
