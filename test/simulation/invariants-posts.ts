@@ -5,6 +5,9 @@ import type { World } from './world.ts';
 /** A success is settled within this time when NATS answers: the queue behind it, the write, the cut. */
 const settledWithinMs = 10_000;
 
+/** A transition works before it is stored: what begins by it may come earlier than the record. */
+const storedWithinMs = 8000;
+
 function* postsByDelivery(world: World): IterableIterator<Post[]> {
   const groups = new Map<string, Post[]>();
   for (const post of world.ledger.posts) {
@@ -41,34 +44,44 @@ function unexplainedRepeat(world: World, before: Post, repeat: Post): string | u
   if (scenario.faultFree) return 'there was no fault';
   const claims = slotClaims(world, repeat.uid);
   // The server never saw acks of event and retry: it hands both out again, and only a process that remembers knows better.
-  if (scenario.network.lostAck > 0 && claims.some(({ at }) => at > 10_000 && at < repeat.at)) return undefined;
+  if (scenario.network.lostAck > 0 && repeat.generation > 1) return undefined;
   if (before.generation === repeat.generation) return 'the owner was the same';
-  const takeovers = claims.filter(
-    (claim) =>
-      claim.generation > before.generation &&
-      claim.generation <= repeat.generation &&
-      claims.some((last) => last.generation === claim.generation - 1 && isUnclean(last, claims)),
+  const first = claims.find(({ generation }) => generation > before.generation);
+  const silent = ledger.silences.filter(
+    ({ member, interval }) => member === before.member && interval.from >= before.at,
   );
-  const first = takeovers[0];
-  if (first === undefined) return 'the slot was handed over by will';
-  if (scenario.network.laggingRead > 0) return undefined;
-  const silent = ledger.silences.filter(({ member, interval }) => member === before.member && interval.from >= before.at);
-  const endedAt = Math.min(first.at, ...silent.map(({ interval }) => interval.from));
-  const knownAt = before.seen?.at ?? before.at;
+  const endedAt = Math.min(first?.at ?? 0, ...silent.map(({ interval }) => interval.from));
   const disturbed =
     ledger.outages.some(({ from, to }) => to > before.at && from < endedAt) ||
     ledger.lostConfirmations.some((at) => at > before.at - settledWithinMs && at < endedAt);
-  if (!disturbed && endedAt - knownAt > settledWithinMs) return `the owner had ${endedAt - knownAt} ms to settle it`;
-  return undefined;
+  if (disturbed) return undefined;
+  if (!wasTakenOver(world, before, repeat)) return 'the slot was handed over by will';
+  const knownAt = before.seen?.at ?? before.at;
+  return endedAt - knownAt > settledWithinMs ? `the owner had ${endedAt - knownAt} ms to settle it` : undefined;
+}
+
+/** A takeover or an outage came in between. */
+function isDisturbed(world: World, before: Post, after: Post): boolean {
+  return (
+    wasTakenOver(world, before, after) ||
+    world.ledger.outages.some(({ from, to }) => to > before.at && from < after.at) ||
+    world.ledger.lostConfirmations.some((at) => at > before.at - settledWithinMs && at < after.at)
+  );
+}
+
+/** Whether an owner between the two ended without handing over all that it had in hand. */
+function wasTakenOver(world: World, before: Post, after: Post): boolean {
+  const claims = slotClaims(world, after.uid);
+  return claims.some(
+    ({ generation }) =>
+      generation >= before.generation && generation < after.generation && isUnclean(generation, claims),
+  );
 }
 
 /** The owner did not give the slot up, or had deliveries in hand when it did. */
-function isUnclean({ generation }: ClaimWrite, claims: readonly ClaimWrite[]): boolean {
-  return claims.findLast((claim) => claim.generation === generation)?.released !== true || wasUnsettled(generation, claims);
-}
-
-function wasUnsettled(generation: number, claims: readonly ClaimWrite[]): boolean {
-  return claims.some((claim) => claim.generation === generation && claim.unsettled === true);
+function isUnclean(generation: number, claims: readonly ClaimWrite[]): boolean {
+  const last = claims.findLast((claim) => claim.generation === generation);
+  return last?.released !== true || last.unsettled === true;
 }
 
 function slotClaims(world: World, uid: string): ClaimWrite[] {
@@ -103,10 +116,8 @@ export function checkAttempts(world: World): void {
       if (post.attempt > most) ledger.violated(`attempt ${post.attempt} of ${post.eventID} → ${post.uid}, of ${most}`);
       const before = posts[index - 1];
       if (before === undefined || post.attempt === before.attempt + 1 || hasOldCopies(world, post)) continue;
-      if (post.generation !== before.generation) {
-        // An event that was not acked yet begins again.
-        if (post.attempt === before.attempt || post.attempt === 1) continue;
-      }
+      // What was not acked or not cut yet begins again with the number that it had.
+      if (post.generation !== before.generation && isDisturbed(world, before, post)) continue;
       const restarted = wasRestarted(world, before, post);
       if (restarted && (post.attempt === 1 || post.attempt === before.attempt)) continue;
       const what = `attempt ${post.attempt} of ${post.eventID} → ${post.uid} at ${formatTime(post.at).trim()}`;
@@ -124,7 +135,7 @@ function hasOldCopies(world: World, { generation }: Post): boolean {
 function wasRestarted(world: World, before: Post, post: Post): boolean {
   const states = world.ledger.states.filter(({ uid }) => uid === before.uid);
   const first = states.findLast(({ at }) => at <= before.at)?.state.epoch ?? 0;
-  const last = states.findLast(({ at }) => at <= post.at + 200)?.state.epoch ?? 0;
+  const last = states.findLast(({ at }) => at <= post.at + storedWithinMs)?.state.epoch ?? 0;
   return last > first;
 }
 

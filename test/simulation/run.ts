@@ -1,4 +1,5 @@
 import { defaultStreamNames as names } from '../../src/jetstream/subjects.ts';
+import { orderedConsumerName } from '../../src/jetstream/slot-consumers.ts';
 import { checkDeleted, checkEnd, checkWhile } from './invariants.ts';
 import { scenarioOf, type Scenario } from './scenario.ts';
 import { World } from './world.ts';
@@ -75,7 +76,13 @@ export async function runScenario(scenario: Scenario): Promise<RunResult> {
 
 /** Nothing is on its way any more. */
 function isSettled(world: World): boolean {
-  const { server } = world;
+  const { server, scenario, ledger, configs } = world;
+  const published = scenario.actions.filter(({ action }) => action.kind === 'Publish').length;
+  if (ledger.events.length < published) return false;
+  for (const { uid, delivery } of scenario.webhooks) {
+    const consumes = server.consumers.has(`${names.events}/${orderedConsumerName(uid)}`);
+    if (delivery.ordered && configs.get(uid)?.config !== undefined && !consumes) return false;
+  }
   for (const [slot, owner] of world.owners.entries()) {
     if (!owner.works(slot) || !server.consumers.has(`${names.events}/events-${slot}`)) return false;
   }

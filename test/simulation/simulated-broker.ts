@@ -125,21 +125,19 @@ export class SimulatedBroker implements Broker {
     onMessage: (message: ConsumedMessage) => void,
   ): Promise<Subscription> {
     const { server, process, random } = this.#options;
-    return this.#request(`Pull from ${durable}`, () => {
-      const consumer = server.consumer(stream, durable);
-      const subscription = new SimulatedSubscription({
-        server,
-        consumer,
-        process,
-        random: random.fork(),
-        maxMessages: options.maxMessages,
-        group: options.pinnedGroup,
-        lostAck: () => this.#faults().lostAck,
-        onMessage,
-      });
-      consumer.subscribe(subscription);
-      return subscription;
+    const consumer = await this.#request(`Pull from ${durable}`, () => server.consumer(stream, durable));
+    const subscription = new SimulatedSubscription({
+      server,
+      consumer,
+      process,
+      random: random.fork(),
+      maxMessages: options.maxMessages,
+      group: options.pinnedGroup,
+      lostAck: () => this.#faults().lostAck,
+      onMessage,
     });
+    server.time.after(delay(random), () => consumer.subscribe(subscription));
+    return subscription;
   }
 
   #faults(): NetworkFaults {

@@ -98,7 +98,8 @@ export class SimulatedConsumer {
   /** The consumer is deleted, or its stream. */
   destroy(): void {
     if (this.#timer !== undefined) this.#time.cancel(this.#timer);
-    for (const subscriber of this.#subscribers) subscriber.end({ reason: 'ConsumerGone' }, this.#random.between(0, 1000));
+    for (const subscriber of this.#subscribers)
+      subscriber.end({ reason: 'ConsumerGone' }, this.#random.between(0, 1000));
     this.#subscribers.clear();
     this.#pending.clear();
   }

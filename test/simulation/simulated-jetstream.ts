@@ -42,7 +42,12 @@ export class SimulatedJetStream {
 
   setAvailable(available: boolean): void {
     this.#available = available;
-    if (available) for (const consumer of this.consumers.values()) consumer.pump();
+    if (available) this.pump();
+  }
+
+  /** A client asks again after a silence. */
+  pump(): void {
+    for (const consumer of this.consumers.values()) consumer.pump();
   }
 
   stream(name: string): SimulatedStream {

@@ -2,7 +2,12 @@ import type { WebhookConfig } from '../../src/delivery/webhook-config.ts';
 import type { WebhookState } from '../../src/delivery/webhook-state.ts';
 import { partitionOf } from '../../src/delivery/partition.ts';
 import { defaultMaxAgeMs, defaultMaxBytes } from '../../src/jetstream/stream-table.ts';
-import { defaultStreamNames as names, eventSubject, parseStateSubject, stateStream } from '../../src/jetstream/subjects.ts';
+import {
+  defaultStreamNames as names,
+  eventSubject,
+  parseStateSubject,
+  stateStream,
+} from '../../src/jetstream/subjects.ts';
 import { orderedConsumerName } from '../../src/jetstream/slot-consumers.ts';
 import type { OwnerClaim } from '../../src/jetstream/state-store.ts';
 import { Ledger } from './ledger.ts';
@@ -105,7 +110,7 @@ export class World {
       ledger.states.push({ at: time.now, uid: parsed.key, state });
       ledger.note(
         `STATE ${parsed.key} epoch ${state.epoch} streak ${state.streak} verdict ${state.verdict?.reason ?? '-'} ` +
-          `verified ${state.verification?.urlHash.slice(-1) ?? '-'} ordered ${JSON.stringify(state.ordered ?? null)}`,
+          `verified ${state.verification?.urlHash.slice(-1) ?? '-'} owed ${state.owed?.sequence ?? '-'} ordered ${JSON.stringify(state.ordered ?? null)}`,
       );
     }
   }
@@ -265,6 +270,7 @@ export class World {
     this.time.after(action.forMs, () => {
       owner.process.resume();
       this.ledger.note(`${owner.process.name} goes on`);
+      this.server.pump();
     });
   }
 
