@@ -1,9 +1,11 @@
 /**
  * Preloaded into the operator with `node --import`: what it reads below a mount path comes from the folder that stands for
  * the volume. So arguments, and the fixed paths of a pod's ServiceAccount, stay as they are in a container, without root.
- * The query of this module's URL carries the table: `?<mount path>=<folder>&…`.
+ * The query of this module's URL carries the table: `?<mount path>=<folder>&…`. And "every address", which is the pod's own
+ * network in a container, is the loopback interface here: nothing of a test is to be reached from outside.
  */
 import fs from 'node:fs';
+import { Server } from 'node:net';
 import { syncBuiltinESMExports } from 'node:module';
 
 const mounts = [...new URL(import.meta.url).searchParams];
@@ -27,3 +29,11 @@ fs.existsSync = behindMounts(fs.existsSync);
 fs.readFile = behindMounts(fs.readFile);
 fs.readFileSync = behindMounts(fs.readFileSync);
 syncBuiltinESMExports();
+
+const listen = Server.prototype.listen as (this: Server, ...args: unknown[]) => Server;
+Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
+  const [options] = args;
+  const isOpen =
+    typeof options === 'object' && options !== null && 'port' in options && !('host' in options && options.host);
+  return listen.apply(this, isOpen ? [{ ...options, host: '127.0.0.1' }, ...args.slice(1)] : args);
+};
