@@ -240,16 +240,19 @@ describe('requests side by side', () => {
       { kind: 'raw', bytes: '' },
     ];
     receiver.answer((request) => behaviours[Number(request.headers['x-behaviour'])] ?? { kind: 'hang' });
+    const answered = new Set([0, 1, 2, 3, 8, 10]);
     const sender = newSender();
     const send = async (worker: number): Promise<void> => {
       for (let n = 0; n < behaviours.length; n += 1) {
         const index = (worker * 7 + n * 5) % behaviours.length;
-        const overrides = { totalTimeoutMs: 250, headers: ['x-behaviour', String(index)] };
+        // A machine under load may take its time over what is answered.
+        const totalTimeoutMs = answered.has(index) ? 1200 : 250;
+        const overrides = { totalTimeoutMs, headers: ['x-behaviour', String(index)] };
         const maxResponseBytes = worker % 3 === 0 ? { maxResponseBytes: 1000 } : {};
         const result = await sender.send(post(receiver.url, { ...overrides, ...maxResponseBytes }));
         expect(result.durationMs).toBeLessThan(1500);
         if (index <= 3) expect(result).toMatchObject({ kind: 'Response', statusCode: index === 1 ? 500 : 200 });
-        else if (index === 8 || index === 10) expect(result).toMatchObject({ kind: 'Response', statusCode: 200 });
+        else if (answered.has(index)) expect(result).toMatchObject({ kind: 'Response', statusCode: 200 });
       }
     };
     await Promise.all(Array.from({ length: 20 }, (_, worker) => send(worker)));
