@@ -7,7 +7,7 @@ export interface Cell {
   readonly fanOut: boolean;
 }
 
-export const maxNamespaces = 1000;
+const maxNamespaces = 1000;
 
 /** The cells of a run over these numbers of Webhooks, and a fan-out to `fanOut` Webhooks. */
 export function cellsFor(webhooks: readonly number[], fanOut: number): Cell[] {

@@ -1,6 +1,6 @@
 // `npm run bench`: the product against the bare loop, on this machine. See docs/performance.md.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../src/errors.ts';
@@ -77,8 +77,9 @@ async function compare(options: BenchOptions, setup: CellSetup, warning: string 
       report.throughputTable(results),
       '### CPU time per delivery, µs',
       report.cpuTable(results),
-      `### From publishing to arrival at ${options.latencyRate} events a second, ms`,
-      report.latencyTable(results),
+      ...(results.some(({ product }) => product.latency.length > 0)
+        ? [`### From publishing to arrival at ${options.latencyRate} events a second, ms`, report.latencyTable(results)]
+        : []),
       '### Webhooks applied until Active',
       report.activationTable(results),
       '### Targets',
@@ -89,6 +90,7 @@ async function compare(options: BenchOptions, setup: CellSetup, warning: string 
 
 async function profile(options: BenchOptions, setup: Omit<CellSetup, 'env'>): Promise<void> {
   const folder = resolve(options.profileFolder);
+  mkdirSync(folder, { recursive: true });
   const known = new Set(profilesIn(folder));
   const [cell] = options.cells;
   if (cell === undefined) return;

@@ -40,7 +40,7 @@ export const usage = `npm run bench -- [options]
   --concurrency <number>     delivery.concurrency of the Webhooks (64)
   --bare-in-flight <number>  requests in flight of the bare loop (64)
   --profile                  a CPU profile of the operator in one cell (the first, or --only) instead of the comparison
-  --profile-folder <path>    where the profile goes (.)
+  --profile-folder <path>    where the profile goes (dist/profile)
   --help`;
 
 /** Undefined when only help was asked for. Throws {@link BenchOptionError}. */
@@ -81,7 +81,7 @@ function parsed(args: readonly string[]) {
         concurrency: { type: 'string', default: '64' },
         'bare-in-flight': { type: 'string', default: '64' },
         profile: { type: 'boolean', default: false },
-        'profile-folder': { type: 'string', default: '.' },
+        'profile-folder': { type: 'string', default: 'dist/profile' },
         help: { type: 'boolean', default: false },
       },
     }).values;
