@@ -150,7 +150,12 @@ test('state is written by compare-and-set, listed, and deleted only as it was re
     corrupt: ['broken'],
   });
   expect((await state.list(2)).values.size).toBe(0);
-  expect((await state.readClaim(1))?.value).toEqual({ generation: 7, member: 'pod-a', released: false });
+  expect((await state.readClaim(1))?.value).toEqual({
+    generation: 7,
+    member: 'pod-a',
+    released: false,
+    unsettled: false,
+  });
   expect((await state.readFloor(1))?.value.sequence).toBe(12);
   expect(await state.readClaim(9)).toBeUndefined();
   expect(await state.readFloor(9)).toBeUndefined();
