@@ -1,6 +1,7 @@
 import { sleep, type Clock } from '../clock.ts';
 import { Engine, type EngineOptions } from '../delivery/engine.ts';
 import { verify } from '../delivery/verification.ts';
+import { messageOf } from '../errors.ts';
 import type { KubeClient } from '../kubernetes/client.ts';
 import { Controller, type ControllerObserver, type Reconcile } from '../kubernetes/controller.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
@@ -79,7 +80,15 @@ export class ControlLoops {
   constructor(options: ControlLoopsOptions) {
     const { catalog, client, clock, logger, membership, metrics, recorder } = options;
     const known = new KnownWebhooks();
-    const schedule = new StatusSchedule({ publish: (uid) => publisher.publish(uid), clock });
+    const publish = (uid: string): void => {
+      try {
+        publisher.publish(uid);
+      } catch (error) {
+        // A timer calls: thrown on, a defect that one Webhook brings out would end the process.
+        logger.error('Status could not be computed', { uid, reason: messageOf(error), error });
+      }
+    };
+    const schedule = new StatusSchedule({ publish, clock });
     const announcer = new Announcer({
       recorder,
       broker: options.engine.broker,
