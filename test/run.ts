@@ -48,6 +48,8 @@ try {
   }
   const counts = countTests(files.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined)));
   if (counts.failed > 0) process.exitCode ||= 1;
+  else if (process.exitCode)
+    console.error('\nNo test failed, but the run did: see above (coverage, or an error outside of tests).');
   console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
 } finally {
   rmSync(reports, { recursive: true, force: true });

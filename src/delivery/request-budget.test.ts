@@ -155,7 +155,7 @@ describe('the budget of requests', () => {
 });
 
 describe('whatever ends in whatever order', () => {
-  const wishes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 80 });
+  const wishes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 80, size: 'max' });
 
   test('the budget is never exceeded and everyone is served in the end', () => {
     fc.assert(

@@ -118,7 +118,7 @@ function applied(state: WebhookState, config: WebhookConfig, next: Step, now: nu
 
 function promise(look: (taken: Taken, memory: { failures: number; exhausted: number; since: number }) => void): void {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), disable, fc.boolean(), (steps, settings, exempt) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), disable, fc.boolean(), (steps, settings, exempt) => {
       // Counted apart from the state: failures of the current epoch since the last success or reactivation.
       const memory = { failures: 0, exhausted: 0, since: 0 };
       walk(steps, settings, exempt, (taken) => {
