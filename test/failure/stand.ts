@@ -96,7 +96,7 @@ export class Stand {
     });
     this.#onEnd(async ({ task }) => {
       if (task.result?.state === 'fail') {
-        const lines = operator.logs().map(({ errorStack: _, ...line }) => JSON.stringify(line));
+        const lines = operator.logs().map((line) => JSON.stringify({ ...line, errorStack: undefined }));
         console.log(`The last of ${name}'s log:\n${lines.slice(-20).join('\n')}`);
       }
       await operator.kill();

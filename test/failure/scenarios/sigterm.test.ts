@@ -1,22 +1,17 @@
 import { expect, test } from 'vitest';
+import { mixedAnswers, mixedWebhooks } from '../mixed-load.ts';
 import { Stand } from '../stand.ts';
 
 const namespaces = ['team-a', 'team-b', 'team-c', 'team-d', 'team-e', 'team-f', 'team-g', 'team-h'];
-const webhooks = namespaces.flatMap((namespace) => [
-  { namespace, name: 'one' },
-  { namespace, name: 'two' },
-]);
+const webhooks = mixedWebhooks(namespaces);
 
 test('an operator that is stopped under load repeats nothing', async ({ onTestFinished }) => {
   const stand = await Stand.start(onTestFinished, namespaces);
   let operator = await stand.startOperator('operator-0');
   await stand.createWebhooks(webhooks);
-  stand.receiver.answer(({ eventID, attempt }) => ({
-    status: attempt === 1 && Number(eventID.slice(6)) % 20 === 7 ? 503 : 200,
-    delayMs: 20 + (Number(eventID.slice(6)) % 5) * 60,
-  }));
+  stand.receiver.answer(mixedAnswers);
   const producer = await stand.startProducer({ sources: namespaces });
-  producer.run(100);
+  producer.run(60);
   await stand.waitForDeliveries(500, 30_000);
 
   // Stopped before its successor starts, then rolled over with both running.
@@ -31,6 +26,6 @@ test('an operator that is stopped under load repeats nothing', async ({ onTestFi
   await producer.pause();
   await stand.settle(60_000);
   const result = await stand.assertAudit('SIGTERM twice under load');
-  expect(result).toMatchObject({ pairs: producer.accepted.size * 2, repeats: 0 });
+  expect(result).toMatchObject({ pairs: producer.accepted.size * 4, repeats: 0 });
   for (const webhook of webhooks) await stand.waitForCondition(webhook, 'Active', 'True');
 });
