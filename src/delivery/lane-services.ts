@@ -87,6 +87,17 @@ export const engineLimits = {
   memoryMs: 60_000,
   /** Deliveries that a lane keeps in memory before newcomers go to the backlog. */
   laneQueue: 64,
+  /** The same while the oldest of them has waited less than {@link movingMs}: a receiver that answers is only behind. */
+  movingLaneQueue: 1024,
+  movingMs: 1000,
+  /**
+   * Unacked events of a slot from which pulling pauses, and to which they must fall before it goes on. With what is on its way
+   * (`pullWindow`) they fit into the queue of one moving lane: a healthy webhook that is behind never overflows.
+   */
+  maxUnackedEvents: 512,
+  resumeUnackedEvents: 256,
+  /** Messages that a consumer is asked for at a time. */
+  pullWindow: 256,
   /** Failures in a row from which a lane has concurrency 1 and newcomers wait in the backlog. */
   slowAfterFailures: 5,
   /** Retries that may wait for one webhook; further failures go to its backlog. */

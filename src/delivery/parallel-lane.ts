@@ -4,6 +4,7 @@ import { BacklogIntake } from './backlog-intake.ts';
 import type { Verdict } from './classify.ts';
 import type { RequestResult } from './attempt.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
 import { Delivery, type Arrival, type EventContent } from './delivery.ts';
 import { LanePace } from './lane-pace.ts';
 import { engineLimits } from './lane-services.ts';
@@ -22,7 +23,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   readonly settlement: LaneSettlement;
   readonly drainage: BacklogDrain;
   readonly #intake: BacklogIntake;
-  readonly #queue: Delivery[] = [];
+  readonly #queue = new DeliveryQueue();
   readonly #pace: LanePace;
   /** Whether the backlog may hold something. */
   #backlogged: boolean;
@@ -112,7 +113,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
         delivery.settleOrigin();
         return true;
       }
-    } else if (!this.#backlogged && !this.isSlow && !this.#draining && this.#queue.length < engineLimits.laneQueue) {
+    } else if (!this.#backlogged && !this.isSlow && !this.#draining && this.#queue.hasRoom(this.services.clock)) {
       return false;
     }
     this.working.set(delivery.key, delivery);
@@ -139,7 +140,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
         this.pumpAfter(waitMs);
         return;
       }
-      const next = this.#queue[0] ?? this.#fromBacklog();
+      const next = this.#queue.peek() ?? this.#fromBacklog();
       if (next === undefined) return;
       if (!this.services.budget.tryTake(this)) return;
       this.#pace.begin();
@@ -270,7 +271,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   /** Moves what is queued to the backlog; what came from there stays there. */
   holdQueue(): void {
-    for (const delivery of this.#queue.splice(0)) {
+    for (const delivery of this.#queue.takeAll()) {
       if (delivery.origin?.kind === 'Backlog') this.settlement.giveBack(delivery);
       else this.settlement.hold(delivery);
     }
@@ -364,7 +365,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     this.drainage.stop();
     this.services.clock.clearTimer(this.#timer);
     this.services.budget.forget(this);
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#idle?.();
   }
 
@@ -385,7 +386,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     this.drainage.stop();
     this.services.clock.clearTimer(this.#timer);
     this.services.budget.forget(this);
-    this.#queue.length = 0;
+    this.#queue.clear();
     for (const delivery of this.working.values()) {
       delivery.settleOrigin();
       for (const follower of delivery.followers ?? []) follower.origin.settle();

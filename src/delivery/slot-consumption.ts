@@ -7,11 +7,12 @@ import {
   type StreamState,
   type Subscription,
 } from '../jetstream/broker.ts';
-import { defaultMaxAckPending, slotConsumerSpecs, startSequenceOf, takeOver } from '../jetstream/slot-consumers.ts';
+import { slotConsumerSpecs, startSequenceOf, takeOver } from '../jetstream/slot-consumers.ts';
 import type { SlotFloor, StateStore } from '../jetstream/state-store.ts';
 import type { StreamNames } from '../jetstream/subjects.ts';
 import type { Logger } from '../logger.ts';
 import { streamIdentityOf } from './event-identity.ts';
+import { engineLimits } from './lane-services.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { RetryCapacity } from './retry-capacity.ts';
 import type { SlotClaim } from './slot-claim.ts';
@@ -45,7 +46,8 @@ export interface SlotConsumersOptions {
  */
 export class SlotConsumers {
   readonly #options: SlotConsumersOptions;
-  readonly #subscriptions = new Set<Subscription>();
+  /** With the stream that each reads. */
+  readonly #subscriptions = new Map<Subscription, string>();
   readonly #endMemory: () => void;
   /** Creation time of EVENTS as the server gives it. */
   #created = '';
@@ -57,6 +59,7 @@ export class SlotConsumers {
   #lostThrough = 0;
   /** Streams that refuse writes now. */
   #pressure = 0;
+  #intakeFull = false;
   #stopped = false;
 
   constructor(options: SlotConsumersOptions) {
@@ -117,7 +120,7 @@ export class SlotConsumers {
       spec.stream,
       spec.durable,
       {
-        maxMessages: Math.min(spec.maxAckPending, defaultMaxAckPending) >> 2,
+        maxMessages: engineLimits.pullWindow,
         ...(spec.pinnedGroup === undefined ? {} : { pinnedGroup: spec.pinnedGroup }),
       },
       onMessage,
@@ -126,7 +129,7 @@ export class SlotConsumers {
       await subscription.stop();
       return;
     }
-    this.#subscriptions.add(subscription);
+    this.#subscriptions.set(subscription, spec.stream);
     this.#updatePulling();
     void subscription.closed.then((end) => {
       this.#subscriptions.delete(subscription);
@@ -234,10 +237,17 @@ export class SlotConsumers {
     this.#updatePulling();
   }
 
+  /** More events are in hand than should be, or few enough again. */
+  intakeFull(full: boolean): void {
+    this.#intakeFull = full;
+    this.#updatePulling();
+  }
+
   #updatePulling(): void {
-    const paused = this.#pressure > 0 || this.#options.memory.paused;
-    for (const subscription of this.#subscriptions) {
-      if (paused) subscription.pause();
+    const { memory, names } = this.#options;
+    const paused = this.#pressure > 0 || memory.paused;
+    for (const [subscription, stream] of this.#subscriptions) {
+      if (paused || (this.#intakeFull && stream === names.events)) subscription.pause();
       else subscription.resume();
     }
   }
@@ -245,7 +255,7 @@ export class SlotConsumers {
   /** Pulls nothing more; resolves when no message arrives any more. */
   async pause(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    await Promise.all([...this.#subscriptions.keys()].map((subscription) => subscription.stop()));
   }
 
   /** Stores how far the slot came. Best effort: an older floor only costs repeats. */

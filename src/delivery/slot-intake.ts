@@ -10,6 +10,7 @@ import { contentOf, type Arrival, type EventContent } from './delivery.ts';
 import { eventID, parseEventSubject } from './event-identity.ts';
 import { filterAccepts } from './event-filter.ts';
 import { EventTracker } from './event-tracker.ts';
+import { engineLimits } from './lane-services.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { ParallelLane } from './parallel-lane.ts';
 import { PatternIndex } from './pattern-index.ts';
@@ -28,6 +29,8 @@ export interface SlotIntakeOptions {
   readonly retries: RetryStore;
   readonly logger: Logger;
   readonly lane: (uid: string) => WebhookLane | undefined;
+  /** More events are in hand than should be (true), or few enough again (false). */
+  readonly onFull: (full: boolean) => void;
 }
 
 /**
@@ -46,7 +49,9 @@ export class SlotIntake {
     this.#settled.add(tracker.sequence);
     this.#options.memory.remove(tracker.bytes);
     this.#options.acks.ack(tracker.message);
+    if (this.#full && this.#pending.size <= engineLimits.resumeUnackedEvents) this.#setFull(false);
   };
+  #full = false;
   /** First part of every delivery key of EVENTS: its creation, base 36. */
   #streamIdentity = '';
   /** Events up to this sequence may have been worked by an earlier owner, or before the consumer was made anew. */
@@ -93,6 +98,11 @@ export class SlotIntake {
     const index = this.#indexes.get(lane.config.source);
     index?.delete(lane);
     if (index?.size === 0) this.#indexes.delete(lane.config.source);
+  }
+
+  #setFull(full: boolean): void {
+    this.#full = full;
+    this.#options.onFull(full);
   }
 
   /** The consumer's ack floor: acks up to it are confirmed. */
@@ -167,6 +177,7 @@ export class SlotIntake {
     const tracker = new EventTracker(message, clock.monotonic(), this.#eventSettled, mayHaveCopies);
     this.#pending.set(sequence, tracker);
     memory.add(tracker.bytes);
+    if (!this.#full && this.#pending.size >= engineLimits.maxUnackedEvents) this.#setFull(true);
     for (const lane of lanes) {
       const { config } = lane;
       // Decided once, at first sight; with an invalid filter only when its fault is mended.

@@ -96,6 +96,7 @@ export class Slot {
       retries: stores.retries,
       logger,
       lane: (uid) => this.#lanes.get(uid),
+      onFull: (full) => this.#consumers.intakeFull(full),
     });
     this.#consumers = new SlotConsumers({
       slot,

@@ -23,6 +23,20 @@ test('a delivery that succeeds costs no write, and its event is acked', async ({
   await engine.stop();
 });
 
+test('a webhook that only has much to catch up with is never held in the backlog', async ({ onTestFinished }) => {
+  const fixture = await startEngineFixture(onTestFinished);
+  const config = fixture.config();
+  const first = await fixture.serve(config);
+  await first.stop();
+  for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 500 }, () => fixture.publish()));
+  const second = await fixture.newEngine();
+  const publish = vi.spyOn(second.broker, 'publish');
+  await second.start([config]);
+  await until('delivered', () => fixture.receiver.requests.length === 10_000, 60_000);
+  expect(publish.mock.calls.filter(([subject]) => subject.startsWith('backlog.'))).toEqual([]);
+  await second.stop();
+});
+
 test('an outage of our own way out disables nobody', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const disable = {
