@@ -3,7 +3,7 @@ import { formatTime, type ClaimWrite, type Post } from './ledger.ts';
 import type { World } from './world.ts';
 
 /** A success is settled within this time when NATS answers: the queue behind it, the write, the cut. */
-const settledWithinMs = 10_000;
+const settledWithinMs = 5000;
 
 /** A transition works before it is stored: what begins by it may come earlier than the record. */
 const storedWithinMs = 8000;
@@ -115,6 +115,9 @@ export function checkAttempts(world: World): void {
       const most = Math.max(...configsOf(world, post.uid).map(({ delivery }) => delivery.retry.scheduleMs.length + 1));
       if (post.attempt > most) ledger.violated(`attempt ${post.attempt} of ${post.eventID} → ${post.uid}, of ${most}`);
       const before = posts[index - 1];
+      if (before === undefined && post.attempt !== 1) {
+        ledger.violated(`the first attempt of ${post.eventID} → ${post.uid} is number ${post.attempt}`);
+      }
       if (before === undefined || post.attempt === before.attempt + 1 || hasOldCopies(world, post)) continue;
       // What was not acked or not cut yet begins again with the number that it had.
       if (post.generation !== before.generation && isDisturbed(world, before, post)) continue;

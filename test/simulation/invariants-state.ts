@@ -1,5 +1,5 @@
 import type { WebhookState } from '../../src/delivery/webhook-state.ts';
-import { formatTime, type StateWrite } from './ledger.ts';
+import { formatTime, type Post, type StateWrite } from './ledger.ts';
 import type { World } from './world.ts';
 
 /** A verdict is given for enough failures, cleared by a person only, and nothing is sent while it stands. */
@@ -39,17 +39,37 @@ function mayReactivate(world: World, uid: string, { handled }: WebhookState, unt
   );
 }
 
-/** Failures that anybody saw since the last streak ended in STATE. */
+/** Failures that the owners saw since the last success that was settled, or the last time that the webhook was enabled. */
 function failuresBefore(world: World, uid: string, writes: readonly StateWrite[], until: number): number {
-  const { posts } = world.ledger;
-  const resetAt = writes.findLast(({ state }) => state.streak === 0)?.at ?? 0;
+  const { ledger, scenario } = world;
+  const posts = ledger.posts.filter((post) => post.uid === uid);
+  const enabledAt = writes.findLast(({ state }, index) => isEnabling(writes[index - 1]?.state, state))?.at ?? 0;
   const lastSuccess = Math.max(
     0,
-    ...posts.flatMap(({ uid: to, seen }) => (to === uid && seen?.ok === true && seen.at <= resetAt ? [seen.at] : [])),
+    ...posts.flatMap((post) => (isSettledSuccess(world, post, until) ? [post.seen?.at ?? 0] : [])),
   );
+  // A transition works a little before it is stored: longer while NATS is in trouble.
+  const disturbed = ledger.outages.length > 0 || scenario.network.lostConfirmation > 0 || scenario.network.lostRequest > 0;
+  const from = disturbed ? enabledAt - 30_000 : enabledAt - 100;
   return posts.filter(
-    ({ uid: to, seen }) => to === uid && seen?.counts === true && seen.at >= lastSuccess && seen.at <= until,
+    ({ at, seen }) => seen?.counts === true && at >= from && seen.at >= lastSuccess && seen.at <= until,
   ).length;
+}
+
+function isEnabling(before: WebhookState | undefined, state: WebhookState): boolean {
+  return before?.verdict !== undefined && state.verdict === undefined;
+}
+
+/** Seen by the owner of that time in the epoch in which it was sent, and not sent again: so what it means was stored. */
+function isSettledSuccess({ ledger }: World, post: Post, until: number): boolean {
+  const { uid, eventID, seen } = post;
+  if (seen?.ok !== true || seen.at > until) return false;
+  const epochs = ledger.states.filter((write) => write.uid === uid && write.at > post.at - 8000 && write.at < seen.at + 8000);
+  if (new Set(epochs.map(({ state }) => state.epoch)).size > 1) return false;
+  const slot = ledger.claims.findLast(({ member, at }) => member === post.member && at <= post.at)?.slot;
+  const owner = ledger.claims.findLast((claim) => claim.slot === slot && claim.at <= seen.at);
+  if (owner?.generation !== post.generation) return false;
+  return !ledger.posts.some((other) => other.uid === uid && other.eventID === eventID && other.at > seen.at);
 }
 
 function checkDisabled(world: World, uid: string, writes: readonly StateWrite[]): void {

@@ -15,8 +15,8 @@ export interface RunResult {
 }
 
 const checkIntervalMs = 500;
-/** Everything that was owed is settled this long after the last fault: retries, `ack_wait` and one recount of backlogs. */
-const settleWithinMs = 700_000;
+/** Everything that was owed is settled this long after the last fault: retries, parks and twice `ack_wait`. */
+const settleWithinMs = 150_000;
 const sweepAfterMs = 15_000;
 /** What a member still had in hand of a swept webhook would be written again by now. */
 const rearisesWithinMs = 35_000;

@@ -17,6 +17,8 @@ export type Action =
   | { readonly kind: 'TakeOver'; readonly slot: number }
   | { readonly kind: 'Crash'; readonly slot: number; readonly restartMs: number }
   | { readonly kind: 'Stall'; readonly slot: number; readonly forMs: number; readonly noticeMs: number }
+  /** The connection of the owner of the slot carries nothing for a while, and then all of it. */
+  | { readonly kind: 'Stick'; readonly slot: number; readonly forMs: number; readonly noticeMs: number }
   | { readonly kind: 'Outage'; readonly forMs: number }
   | { readonly kind: 'DeleteConsumer'; readonly slot: number };
 
@@ -83,6 +85,9 @@ export function scenarioOf(seed: number): Scenario {
     while (wanted(0.4)) add({ kind: 'Crash', slot, restartMs: random.between(500, 20_000) });
     if (wanted(0.35)) {
       add({ kind: 'Stall', slot, forMs: random.between(1000, 60_000), noticeMs: random.between(1000, 25_000) });
+    }
+    while (wanted(0.25)) {
+      add({ kind: 'Stick', slot, forMs: random.between(1000, 20_000), noticeMs: random.between(1000, 25_000) });
     }
     if (wanted(0.05)) add({ kind: 'DeleteConsumer', slot });
   }
@@ -156,7 +161,7 @@ function webhookOf(random: SeededRandom, uid: string): WebhookConfig {
     source: random.chance(0.85) ? sources[0] : sources[1],
     patterns: random.chance(0.6) ? ['item.>', 'order.>'] : ['item.>'],
     delivery: deliverySettings({
-      timeouts: { connectMs: 500, totalMs: random.pick([1000, 3000, 6000]) },
+      timeouts: { connectMs: 500, totalMs: random.pick([1000, 3000, 6000, 20_000]) },
       retry: {
         scheduleMs: random.pick([[], [500], [300, 2000, 8000], [1000, 1000, 1000, 1000], [200, 6000, 12_000]]),
         jitterPercent: random.pick([0, 10]),

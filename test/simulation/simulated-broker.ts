@@ -150,21 +150,20 @@ export class SimulatedBroker implements Broker {
     const faults = this.#faults();
     const lost = random.chance(faults.lostRequest);
     const confirmationLost = random.chance(faults.lostConfirmation);
-    let arrival = time.now + delay(random);
+    let arrival = time.now + process.transit(delay(random));
     if (inOrder) {
       arrival = Math.max(arrival, this.#lastArrival);
       this.#lastArrival = arrival;
     }
     return new Promise<T>((resolve, reject) => {
-      const timedOut = (): void => {
+      // Of a request that is under way for longer the client never knows more.
+      const timer = time.after(requestTimeoutMs, () => {
         this.#options.onFault?.();
-        time.after(requestTimeoutMs, () =>
-          process.run(() => reject(new BrokerError('Unavailable', `${doing}: timeout`))),
-        );
-      };
+        process.run(() => reject(new BrokerError('Unavailable', `${doing}: timeout`)));
+      });
       time.after(arrival - time.now, () => {
         if (lost || !server.available) {
-          timedOut();
+          this.#options.onFault?.();
           return;
         }
         let answer: () => void;
@@ -172,10 +171,16 @@ export class SimulatedBroker implements Broker {
           const value = operation();
           answer = () => resolve(value);
         } catch (error) {
-          answer = () => reject(error as Error);
+          answer = () => reject(error);
         }
-        if (confirmationLost) timedOut();
-        else time.after(delay(random), () => process.run(answer));
+        if (confirmationLost) {
+          this.#options.onFault?.();
+          return;
+        }
+        time.after(process.transit(delay(random)), () => {
+          time.cancel(timer);
+          process.run(answer);
+        });
       });
     });
   }

@@ -18,7 +18,7 @@ const lateness = { from: 1, to: 250 } as const;
  * From the moment in which the server picks a schedule up to the one in which it stores the due copy and, in the same step,
  * purges the schedule's subject: what is confirmed in between vanishes, and an earlier copy comes.
  */
-const firingGapMs = 60;
+const firingGapMs = 300;
 
 /** The server: streams, consumers and schedules on the virtual time. Every method acts at once; delays are the broker's. */
 export class SimulatedJetStream {

@@ -15,6 +15,8 @@ import type { SimulatedProcess } from './virtual-clock.ts';
 const acquireAgainMs = 1000;
 const verifyIntervalMs = 500;
 const releaseGraceMs = 5000;
+/** Control applies what it knows again and again. */
+const resyncMs = { from: 1000, to: 20_000 } as const;
 
 /** A webhook's configuration as the API server has it; `config` undefined = deleted. */
 export interface KnownConfig {
@@ -86,6 +88,18 @@ export class SimulatedMember {
       maxInFlight: 24,
     });
     this.#verifyLater();
+    this.#resyncLater();
+  }
+
+  #resyncLater(): void {
+    const { random } = this.#options;
+    this.process.setTimer(
+      () => {
+        for (const slot of this.engine.ownedSlots()) this.#showAll(slot);
+        this.#resyncLater();
+      },
+      random.between(resyncMs.from, resyncMs.to),
+    );
   }
 
   #listener(): LaneListener {

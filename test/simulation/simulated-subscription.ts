@@ -66,7 +66,7 @@ export class SimulatedSubscription implements Subscription, Subscriber {
     const { time } = server;
     this.#credit--;
     // One connection: in order.
-    this.#lastArrival = Math.max(this.#lastArrival, time.now + random.between(0.2, 2));
+    this.#lastArrival = Math.max(this.#lastArrival, time.now + process.transit(random.between(0.2, 2)));
     time.after(this.#lastArrival - time.now, () => {
       process.run(() => {
         if (this.#ended) return;
@@ -100,10 +100,10 @@ export class SimulatedSubscription implements Subscription, Subscriber {
   }
 
   #reply(effect: () => void): void {
-    const { server, random, lostAck } = this.#options;
+    const { process, server, random, lostAck } = this.#options;
     const { time } = server;
     const lost = random.chance(lostAck());
-    this.#lastAckArrival = Math.max(this.#lastAckArrival, time.now + random.between(0.2, 2));
+    this.#lastAckArrival = Math.max(this.#lastAckArrival, time.now + process.transit(random.between(0.2, 2)));
     time.after(this.#lastAckArrival - time.now, () => {
       if (!lost && server.available) effect();
     });

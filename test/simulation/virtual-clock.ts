@@ -116,6 +116,7 @@ export class SimulatedProcess implements Clock {
   #missed: (() => void)[] = [];
   #stalledAt = 0;
   #lastResume = Number.NEGATIVE_INFINITY;
+  #stuckUntil = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, time: VirtualTime, skewMs = 0) {
     this.name = name;
@@ -168,6 +169,16 @@ export class SimulatedProcess implements Clock {
     this.#status = 'Running';
     this.#lastResume = this.time.now;
     for (const task of this.#missed.splice(0)) this.time.after(0, () => this.run(task));
+  }
+
+  /** Whatever its connection carries, either way, arrives after `forMs`; nothing is lost. */
+  stick(forMs: number): void {
+    this.#stuckUntil = Math.max(this.#stuckUntil, this.time.now + forMs);
+  }
+
+  /** How long something on the connection takes that needs `delayMs` when nothing is in its way. */
+  transit(delayMs: number): number {
+    return Math.max(delayMs, this.#stuckUntil - this.time.now);
   }
 
   // --- Clock ---

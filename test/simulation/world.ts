@@ -136,6 +136,9 @@ export class World {
       case 'Stall':
         this.#stall(action);
         return;
+      case 'Stick':
+        this.#stick(action);
+        return;
       case 'Outage':
         this.#outage(action.forMs);
         return;
@@ -271,6 +274,17 @@ export class World {
       owner.process.resume();
       this.ledger.note(`${owner.process.name} goes on`);
       this.server.pump();
+    });
+  }
+
+  #stick(action: Action & { readonly kind: 'Stick' }): void {
+    const owner = this.owners[action.slot];
+    if (owner === undefined || !owner.process.isRunning) return;
+    owner.process.stick(action.forMs);
+    this.ledger.outages.push({ from: this.time.now, to: this.time.now + action.forMs });
+    if (action.noticeMs > action.forMs) return;
+    this.time.after(action.noticeMs, () => {
+      for (const [slot, member] of this.owners.entries()) if (member === owner) this.#replaceOwner(slot);
     });
   }
 
