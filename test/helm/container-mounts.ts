@@ -30,10 +30,11 @@ fs.readFile = behindMounts(fs.readFile);
 fs.readFileSync = behindMounts(fs.readFileSync);
 syncBuiltinESMExports();
 
-const listen = Server.prototype.listen as (this: Server, ...args: unknown[]) => Server;
-Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
-  const [options] = args;
-  const isOpen =
-    typeof options === 'object' && options !== null && 'port' in options && !('host' in options && options.host);
-  return listen.apply(this, isOpen ? [{ ...options, host: '127.0.0.1' }, ...args.slice(1)] : args);
-};
+Server.prototype.listen = new Proxy(Server.prototype.listen, {
+  apply: (target, self, [options, ...rest]: unknown[]) => {
+    const isOpen =
+      typeof options === 'object' && options !== null && 'port' in options && !('host' in options && options.host);
+    const local: unknown = isOpen ? { ...options, host: '127.0.0.1' } : options;
+    return Reflect.apply(target, self, [local, ...rest] as never) as unknown;
+  },
+});
