@@ -213,7 +213,8 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
       const entry = await this.#head();
       if (entry === undefined) return;
       if (!this.#isWanted(entry)) {
-        await this.#settle(entry, false);
+        // It may have been the head and have had attempts: the next one begins with its first.
+        await this.#settle(entry, this.#isUnsettled(entry));
         continue;
       }
       if (this.#mustWait()) return;
@@ -241,11 +242,15 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     return ordered !== undefined && ordered.stream === stream ? ordered : { stream, settledThrough: 0, attempt: 1 };
   }
 
-  #isWanted({ record }: LogEntry): boolean {
-    if (record === undefined) return false;
-    const position = this.#position(streamOf(record.key));
+  #isUnsettled({ record }: LogEntry): boolean {
+    return record !== undefined && record.eventSequence > this.#position(streamOf(record.key)).settledThrough;
+  }
+
+  #isWanted(entry: LogEntry): boolean {
+    const { record } = entry;
     return (
-      record.eventSequence > position.settledThrough &&
+      record !== undefined &&
+      this.#isUnsettled(entry) &&
       this.isOwed({ sequence: record.eventSequence, key: record.key }) &&
       matchesAnyPattern(this.config.patterns, record.eventType)
     );
@@ -340,7 +345,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.keeper.set({ ...this.state, ordered: position });
   }
 
-  /** First "settled through n" into STATE, then the cut. `advance` is false for an entry that was never the head. */
+  /** First "settled through n" into STATE, then the cut. `advance` is false for an entry that was settled before. */
   async #settle(entry: LogEntry, advance: boolean): Promise<void> {
     const { record } = entry;
     if (advance && record !== undefined) {
