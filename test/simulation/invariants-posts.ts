@@ -56,7 +56,8 @@ function unexplainedRepeat(world: World, before: Post, repeat: Post): string | u
     ledger.lostConfirmations.some((at) => at > before.at - settledWithinMs && at < endedAt);
   if (disturbed) return undefined;
   if (!wasTakenOver(world, before, repeat)) return 'the slot was handed over by will';
-  const knownAt = before.seen?.at ?? before.at;
+  // Without an answer it was in flight.
+  const knownAt = before.seen?.at ?? Number.POSITIVE_INFINITY;
   return endedAt - knownAt > settledWithinMs ? `the owner had ${endedAt - knownAt} ms to settle it` : undefined;
 }
 

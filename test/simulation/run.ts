@@ -83,6 +83,10 @@ function isSettled(world: World): boolean {
     const consumes = server.consumers.has(`${names.events}/${orderedConsumerName(uid)}`);
     if (delivery.ordered && configs.get(uid)?.config !== undefined && !consumes) return false;
   }
+  for (const [uid, { config }] of configs) {
+    // Somebody does not know yet what was changed.
+    if (config !== undefined && world.owners[world.slotOf(config)]?.engine.lane(uid)?.config !== config) return false;
+  }
   for (const [slot, owner] of world.owners.entries()) {
     if (!owner.works(slot) || !server.consumers.has(`${names.events}/events-${slot}`)) return false;
   }

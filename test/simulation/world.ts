@@ -22,6 +22,8 @@ import { SimulatedProcess, VirtualTime } from './virtual-clock.ts';
 
 /** The longest that the watch of a member is behind. */
 const watchDelayMs = 1500;
+/** An owner that does not hand over for so long is taken for dead. */
+const handOverPatienceMs = 30_000;
 
 /** The members, the server, the receivers and the people of one run. */
 export class World {
@@ -224,9 +226,11 @@ export class World {
     const next = this.#other(owner);
     if (owner === undefined || next === undefined || !owner.process.isRunning) return;
     this.owners[slot] = next;
-    await owner.handOver(slot);
+    await Promise.race([owner.handOver(slot), this.time.sleep(handOverPatienceMs)]);
     this.ledger.note(`${owner.process.name} handed slot ${slot} over`);
-    if (this.owners[slot] === next) next.want(slot);
+    if (this.owners[slot] !== next) return;
+    if (next.process.isCrashed) this.#replaceOwner(slot);
+    else next.want(slot);
   }
 
   /** Another member takes the slot; the present owner finds out by its claim. */
