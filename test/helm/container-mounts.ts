@@ -30,7 +30,8 @@ fs.readFile = behindMounts(fs.readFile);
 fs.readFileSync = behindMounts(fs.readFileSync);
 syncBuiltinESMExports();
 
-Server.prototype.listen = new Proxy(Server.prototype.listen, {
+const { prototype }: { readonly prototype: { listen: (...args: never[]) => Server } } = Server;
+prototype.listen = new Proxy(prototype.listen, {
   apply: (target, self, [options, ...rest]: unknown[]) => {
     const isOpen =
       typeof options === 'object' && options !== null && 'port' in options && !('host' in options && options.host);
