@@ -56,13 +56,19 @@ export class SlotClaim {
     return this.#lost.promise;
   }
 
-  /** Raises the generation. Throws `BrokerError`: `WrongLastSequence` when another member took it at the same time. */
+  /**
+   * Raises the generation. Throws `BrokerError`: `WrongLastSequence` when another member took it at the same time; and
+   * {@link ClaimLostError} when it was abandoned meanwhile.
+   */
   async take(): Promise<TakenClaim> {
     const startedAt = this.#clock.monotonic();
     const previous = await this.#store.readClaim(this.#slot);
     const generation = (previous?.value.generation ?? 0) + 1;
     const claim: OwnerClaim = { generation, member: this.#member, released: false };
-    this.#revision = await this.#write(claim, previous);
+    const revision = await this.#write(claim, previous);
+    // Given up while the claim was written: whoever wants the slot next waits, as after a crash.
+    if (this.isLost) throw new ClaimLostError(`Slot ${this.#slot} was given up while it was taken`);
+    this.#revision = revision;
     this.#generation = generation;
     this.#state = 'Held';
     this.#confirmedAt = startedAt;

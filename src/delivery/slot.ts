@@ -12,7 +12,7 @@ import { longestAttemptMs } from './longest-attempt.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { OrderedLane } from './ordered-lane.ts';
 import { ParallelLane } from './parallel-lane.ts';
-import { SlotClaim } from './slot-claim.ts';
+import { ClaimLostError, SlotClaim } from './slot-claim.ts';
 import { SlotConsumers } from './slot-consumption.ts';
 import { SlotIntake } from './slot-intake.ts';
 import { parseWebhookState, StateKeeper } from './state-keeper.ts';
@@ -157,6 +157,7 @@ export class Slot {
       await Promise.all(configs.map((config) => this.#add(config, found)));
       await this.claim.held();
       await this.#consumers.start();
+      if (this.claim.isLost) throw new ClaimLostError(`Slot ${this.slot} was lost while it was taken`);
       this.#running = true;
       this.#timers = [
         this.#every(sweepIntervalMs, () => this.#sweep()),
