@@ -16,12 +16,12 @@ export interface DrainOwner {
   mayDrain(): boolean;
   /** Entries are ready to be taken. */
   entriesReady(): void;
-  /** Changes with every append to this backlog that begins. */
+  /** Changes with every append to this backlog that begins or ends. */
   appendMark(): number;
   /**
    * The leader says that the backlog is empty; `mark` is what `appendMark` was before it was asked.
    *
-   * @returns false when an append came in between and is stored: there is more to read.
+   * @returns false when an append came or ended in between: there may be more to read.
    */
   drained(mark: number): boolean;
   /** An entry was cut. */

@@ -27,8 +27,9 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   readonly #pace: LanePace;
   /** Whether the backlog may hold something. */
   #backlogged: boolean;
-  /** Appends begun, and those without a confirmation. */
-  #appendsBegun = 0;
+  /** Counts beginnings and ends of appends. */
+  #appendMark = 0;
+  /** Appends without a confirmation. */
   #appendsOpen = 0;
   /** Events match from now on, although from which one they are owed is not known yet. */
   #awaitingOwed = false;
@@ -292,11 +293,12 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   appendBegan(): void {
     this.#backlogged = true;
-    this.#appendsBegun++;
+    this.#appendMark++;
     this.#appendsOpen++;
   }
 
   appendEnded(stored: boolean): void {
+    this.#appendMark++;
     this.#appendsOpen--;
     if (stored) {
       this.backlogCount++;
@@ -310,7 +312,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   }
 
   appendMark(): number {
-    return this.#appendsBegun;
+    return this.#appendMark;
   }
 
   entriesReady(): void {
@@ -325,7 +327,8 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   drained(mark: number): boolean {
     // An append without a confirmation reads on by itself when it gets one.
     if (this.#appendsOpen > 0) return true;
-    if (mark !== this.#appendsBegun) return false;
+    // One that was outstanding when the leader was asked may have been stored after its answer.
+    if (mark !== this.#appendMark) return false;
     this.backlogCount = 0;
     if (!this.isSlow) this.#backlogged = false;
     this.services.listener.changed(this.uid);
