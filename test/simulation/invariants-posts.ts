@@ -45,6 +45,7 @@ function unexplainedRepeat(world: World, before: Post, repeat: Post): string | u
   const claims = slotClaims(world, repeat.uid);
   // The server never saw acks of event and retry: it hands both out again, and only a process that remembers knows better.
   if (scenario.network.lostAck > 0 && repeat.generation > 1) return undefined;
+  if (isStray(world, repeat)) return undefined;
   if (before.generation === repeat.generation) return 'the owner was the same';
   const first = claims.find(({ generation }) => generation > before.generation);
   const silent = ledger.silences.filter(
@@ -131,8 +132,12 @@ export function checkAttempts(world: World): void {
 }
 
 /** Acks got lost and then the owner changed: copies with older numbers come again, and nobody knows of the newer ones. */
-function hasOldCopies(world: World, { generation }: Post): boolean {
-  return world.scenario.network.lostAck > 0 && generation > 1;
+function hasOldCopies(world: World, post: Post): boolean {
+  return (world.scenario.network.lostAck > 0 && post.generation > 1) || isStray(world, post);
+}
+
+function isStray({ ledger }: World, { uid, eventID }: Post): boolean {
+  return ledger.strays.has(`${uid}/${eventID}`);
 }
 
 /** A verdict, or a change of the epoch, came in between. */

@@ -40,6 +40,8 @@ export interface SimulatedBrokerOptions {
   readonly faults?: () => NetworkFaults;
   /** Called for each confirmation that was lost. */
   readonly onFault?: () => void;
+  /** Called when a publish arrives at the server. */
+  readonly onArrival?: (subject: string, options: PublishOptions) => void;
 }
 
 /** One client of the simulated server: delays, order per connection, lost requests and confirmations. */
@@ -58,8 +60,15 @@ export class SimulatedBroker implements Broker {
   }
 
   publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<PublishAck> {
-    const { server } = this.#options;
-    return this.#request(`Publish to ${subject}`, () => server.publish(subject, data, options), true);
+    const { server, onArrival } = this.#options;
+    return this.#request(
+      `Publish to ${subject}`,
+      () => {
+        onArrival?.(subject, options);
+        return server.publish(subject, data, options);
+      },
+      true,
+    );
   }
 
   purge(stream: string, filter: string, beforeSequence?: number): Promise<{ readonly purged: number }> {

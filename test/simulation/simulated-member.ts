@@ -3,7 +3,7 @@ import { Engine } from '../../src/delivery/engine.ts';
 import type { LaneListener, LaneMetrics } from '../../src/delivery/lane-services.ts';
 import type { WebhookConfig } from '../../src/delivery/webhook-config.ts';
 import { messageOf } from '../../src/errors.ts';
-import { defaultStreamNames } from '../../src/jetstream/subjects.ts';
+import { defaultStreamNames, parseDeliverySubject, recordHeaders } from '../../src/jetstream/subjects.ts';
 import type { Logger } from '../../src/logger.ts';
 import type { Ledger } from './ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -65,6 +65,13 @@ export class SimulatedMember {
       random: random.fork(),
       faults,
       onFault: () => ledger.lostConfirmations.push(server.time.now),
+      onArrival: (subject, { headers }) => {
+        const target = parseDeliverySubject(subject);
+        const eventID = headers?.[recordHeaders.eventID];
+        if (target === undefined || eventID === undefined) return;
+        const owner = ledger.claims.findLast(({ slot }) => slot === target.slot);
+        if (owner?.member !== process.name) ledger.strays.add(`${target.uid}/${eventID}`);
+      },
     });
     const ids = random.fork();
     this.engine = new Engine({
