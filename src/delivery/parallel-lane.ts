@@ -336,7 +336,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   }
 
   recount(found: FoundCounts, countedFrom: number): void {
-    const undisturbed = countedFrom === this.#appendsBegun && this.#appendsOpen === 0 && this.drainage.isIdle;
+    const undisturbed = countedFrom === this.#appendMark && this.#appendsOpen === 0 && this.drainage.isIdle;
     if (undisturbed && this.inactiveReason() !== undefined && found.backlog < this.backlogCount) {
       // Nobody took them out, so they left by age.
       this.countLost('BacklogExpired', this.backlogCount - found.backlog);
