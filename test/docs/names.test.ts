@@ -10,6 +10,7 @@ import { operatorPermissions } from '../../src/jetstream/permissions.ts';
 import { defaultStreamNames } from '../../src/jetstream/subjects.ts';
 import { metricDeclarations } from '../../src/ops/metric-declarations.ts';
 import { optionRows } from '../../src/ops/option-table.ts';
+import { usage as benchUsage } from '../bench/options.ts';
 import { codeBlocks, pages, projectRoot, readPage, tableRows } from './markdown.ts';
 import { readCRD, schemaPaths } from './schema-paths.ts';
 
@@ -43,6 +44,7 @@ function reasonsOf(declared: object): Reason[] {
   );
 }
 
+const flagPattern = /(?<![\w-])--[a-z][A-Za-z-]+/g;
 const unquoted = (text: string) => text.replaceAll('`', '');
 
 describe('docs/webhook.md', () => {
@@ -130,9 +132,11 @@ describe('all pages', () => {
       (
         '--filename --for --timeout --type --patch --overwrite --field-selector --output --from-literal ' +
         '--namespace --create-namespace --set --source --id --count --project --testNamePattern'
-      ).split(' '),
+      )
+        .split(' ')
+        .concat(benchUsage.match(flagPattern) ?? []),
     );
-    const named = all.match(/(?<![\w-])--[a-z][A-Za-z-]+/g) ?? [];
+    const named = all.match(flagPattern) ?? [];
     // `--nats-…` stands for all that begin so.
     const isKnown = (flag: string) =>
       known.has(flag) || others.has(flag) || (flag.endsWith('-') && [...known].some((each) => each.startsWith(flag)));

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { cpSync, symlinkSync, utimesSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { cpSync, readdirSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manifests, startStack, type Stack } from '../cluster/stack.ts';
@@ -35,7 +35,8 @@ const onReceiver = (text: string) => text.replaceAll('127.0.0.1:8787', `127.0.0.
 /** What a block writes must not land in the project. */
 function copyOfProject(): string {
   const folder = temporaryFolder('clone');
-  for (const name of ['package.json', 'package-lock.json', 'crds', 'examples', 'helm', 'src', 'test']) {
+  const left = new Set(['node_modules', '.git', 'dist', 'coverage']);
+  for (const name of readdirSync(projectRoot).filter((each) => !left.has(each))) {
     cpSync(join(projectRoot, name), join(folder, name), { recursive: true, preserveTimestamps: true });
   }
   symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
@@ -44,8 +45,12 @@ function copyOfProject(): string {
   return folder;
 }
 
+/** Readers wait no longer either. */
+const maxSeconds = 60;
+
 interface Outcome {
-  readonly code: number;
+  /** Null when it took too long. */
+  readonly code: number | null;
   readonly output: string;
 }
 
@@ -58,9 +63,16 @@ function run({ text }: CodeBlock): Promise<Outcome> {
     NATS_URL: nats.url,
     RECEIVER_URL: `http://127.0.0.1:${receiver.port}`,
   };
-  return new Promise((resolve) => {
-    execFile('sh', ['-e', '-c', onReceiver(text)], { cwd: clone, env, timeout: 100_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: `${stdout}${stderr}` });
+  // A group of its own: what a block that takes too long has started ends with it.
+  const child = spawn('sh', ['-e', '-c', onReceiver(text)], { cwd: clone, env, detached: true });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const timer = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'), maxSeconds * 1000);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, output });
     });
   });
 }

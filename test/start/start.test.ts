@@ -31,8 +31,10 @@ function startDemo() {
   child.stdout.on('data', onData);
   child.stderr.on('data', onData);
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  const { pid } = child;
+  if (pid === undefined) throw new Error('npm could not be started');
   /** What Ctrl-C in the terminal does. */
-  const signal = (name: NodeJS.Signals) => process.kill(-(child.pid ?? 0), name);
+  const signal = (name: NodeJS.Signals) => process.kill(-pid, name);
   clean.push(() => {
     if (child.exitCode === null && child.signalCode === null) signal('SIGKILL');
   });
@@ -63,17 +65,18 @@ function startDemo() {
 
 /** Command lines of the processes that work on what lies in `folder`. */
 function processesOf(folder: string): string[] {
-  return commandLines().filter((line) => line.includes(folder) && !line.startsWith('ps '));
+  return processes().flatMap(({ line }) => (line.includes(folder) && !line.startsWith('ps ') ? [line] : []));
 }
 
-function commandLines(): string[] {
+function processes(): { readonly pid: number; readonly line: string }[] {
   if (!existsSync('/proc/self/cmdline')) {
-    return spawnSync('ps', ['-A', '-ww', '-o', 'args='], { encoding: 'utf8' }).stdout.split('\n');
+    const { stdout } = spawnSync('ps', ['-A', '-ww', '-o', 'pid=,args='], { encoding: 'utf8' });
+    return [...stdout.matchAll(/^ *(\d+) (.*)$/gm)].map(([, pid, line = '']) => ({ pid: Number(pid), line }));
   }
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
     try {
-      return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+      return [{ pid: Number(pid), line: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
     } catch {
       // It ended meanwhile.
       return [];
@@ -131,6 +134,17 @@ test('npm start delivers within seconds, what it proposes works, and Ctrl-C leav
   expect(demo.output()).toContain('Everything is stopped.');
   await expect.poll(() => processesOf(demo.folder), { timeout: 10_000 }).toEqual([]);
   await expect.poll(() => readdirSync(demo.folder).filter((name) => name.startsWith('webhook-operator-'))).toEqual([]);
+}, 240_000);
+
+test('an operator that ends by itself ends everything, and the end of its log is shown', async () => {
+  const demo = startDemo();
+  await demo.untilPrinted(/Three things to try/, 100_000);
+  const operator = processes().find(({ line }) => line.includes('src/main.ts') && line.includes(demo.folder));
+  if (operator === undefined) throw new Error(`no operator runs:\n${demo.output()}`);
+  process.kill(operator.pid, 'SIGKILL');
+  expect(await demo.exited).toEqual([1, null]);
+  expect(demo.output()).toMatch(/the operator ended by itself .*SIGKILL.*\n\{"level"/);
+  await expect.poll(() => processesOf(demo.folder), { timeout: 10_000 }).toEqual([]);
 }, 240_000);
 
 test('a taken port is replaced by another, and Ctrl-C while it starts ends it too', async () => {
