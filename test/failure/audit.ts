@@ -114,14 +114,14 @@ export function audit(input: AuditInput): AuditResult {
   const lost: Pair[] = [];
   const duplicates: Duplicate[] = [];
   const wanted = new Set<string>();
-  const counts = { pairs: 0, delivered: 0, deadLettered: 0, waiting: 0, allowedRepeats: 0 };
+  const counts = { pairs: 0, delivered: 0, deadLettered: 0, waiting: 0 };
   for (const webhook of input.webhooks) {
     const matches = matcher(webhook);
     for (const event of input.events) {
       if (!matches(event)) continue;
       wanted.add(pairKey(webhook.uid, event.id));
       const times = receipts.get(pairKey(webhook.uid, event.id)) ?? [];
-      counts.allowedRepeats += exposures.filter((exposure) => exposure.covers(webhook, event, times[0])).length;
+      if (times[0] !== undefined) for (const exposure of exposures) exposure.add({ webhook, event }, times[0]);
       if (times.length > 1) duplicates.push(judged({ webhook, event }, times, exposures));
       if (event.sequence <= webhook.owedAfter) continue;
       counts.pairs += 1;
@@ -139,6 +139,7 @@ export function audit(input: AuditInput): AuditResult {
     lost,
     duplicates,
     repeats: duplicates.reduce((sum, { repeats }) => sum + repeats, 0),
+    allowedRepeats: exposures.reduce((sum, { allowed }) => sum + allowed, 0),
     unexplained: duplicates.filter(({ repeats, allowed }) => repeats > allowed),
     unexpected: input.receipts.filter(({ uid, eventID }) => !wanted.has(pairKey(uid, eventID))),
   };
@@ -150,6 +151,9 @@ class Exposure {
   readonly #held: ReadonlySet<string>;
   /** By partition: the events whose repeats are explained by the hot path, at most as many as were not acknowledged. */
   readonly #spent = new Map<number, Set<number>>();
+  #heldPairs = 0;
+  /** By partition and sequence: pairs whose first delivery is older than the fault. */
+  readonly #unackedPairs = new Map<number, Map<number, number>>();
 
   constructor(fault: Fault) {
     this.fault = fault;
@@ -157,10 +161,26 @@ class Exposure {
     this.#held = new Set(own.map(({ uid, sequence }) => placeKey(uid, sequence)));
   }
 
-  /** Whether this fault may repeat a delivery that first arrived at `first`. */
-  covers(webhook: AuditedWebhook, event: StoredEvent, first: number | undefined): boolean {
-    if (first === undefined || first > this.fault.until) return false;
-    return this.#held.has(placeKey(webhook.uid, event.sequence)) || this.#range(event) !== undefined;
+  /** Takes a delivery that first arrived at `first` into the account. */
+  add({ webhook, event }: Pair, first: number): void {
+    if (first > this.fault.until) return;
+    if (this.#held.has(placeKey(webhook.uid, event.sequence))) {
+      this.#heldPairs += 1;
+    } else if (this.#range(event) !== undefined) {
+      const events = this.#unackedPairs.get(event.partition) ?? new Map<number, number>();
+      events.set(event.sequence, (events.get(event.sequence) ?? 0) + 1);
+      this.#unackedPairs.set(event.partition, events);
+    }
+  }
+
+  /** How many repeats it could have caused at most: of a range, those of as many events as were not acknowledged. */
+  get allowed(): number {
+    let sum = this.#heldPairs;
+    for (const { partition, count } of this.fault.unacked) {
+      const pairs = [...(this.#unackedPairs.get(partition)?.values() ?? [])].sort((a, b) => b - a);
+      for (const number of pairs.slice(0, count)) sum += number;
+    }
+    return sum;
   }
 
   /** Takes one repeat, which arrived at `time` after the one at `before`, on this fault. */
