@@ -86,7 +86,8 @@ export class LaneSettlement {
     return delivery.park !== undefined || delivery.origin?.kind === 'Retry';
   }
 
-  #schedule(delivery: Delivery, dueAt: number, scheduleID: string): Promise<number> {
+  async #schedule(delivery: Delivery, dueAt: number, scheduleID: string): Promise<number> {
+    await this.#epochStored();
     const { retries, writes, slot } = this.#lane.services;
     const record = this.#record(delivery, { scheduleID });
     return writes.run('retry', () => retries.schedule(slot, this.#lane.uid, record, dueAt));
@@ -154,12 +155,13 @@ export class LaneSettlement {
   async #append(delivery: Delivery, heldBy: HeldBy, dueAt: number | undefined): Promise<void> {
     const lane = this.#lane;
     const { backlog, writes, slot, newID } = lane.services;
-    const record = this.#record(delivery, { heldBy, ...(dueAt === undefined ? {} : { dueAt }) });
     // The same id for repeats of this append, so that a lost confirmation doesn't store it twice.
     const messageID = newID();
     let stored = false;
     lane.appendBegan();
     try {
+      await this.#epochStored();
+      const record = this.#record(delivery, { heldBy, ...(dueAt === undefined ? {} : { dueAt }) });
       await writes.run('backlog', () => backlog.append(slot, lane.uid, record, messageID));
       stored = true;
       this.#remember(delivery, { kind: 'InBacklog' });
@@ -177,6 +179,7 @@ export class LaneSettlement {
   async #deadLetter(delivery: Delivery, last: LastFailure): Promise<void> {
     const lane = this.#lane;
     const { deadLetters, writes, slot, newID, listener } = lane.services;
+    await this.#epochStored();
     const record = this.#record(delivery, {});
     const messageID = newID();
     await writes.run('dead letter', () => deadLetters.append(slot, lane.uid, record, messageID));
@@ -264,6 +267,11 @@ export class LaneSettlement {
     await writes.run('purge', () => backlog.purgeWebhook(slot, uid));
     await writes.run('purge', () => deadLetters.purgeWebhook(slot, uid));
     await writes.run('purge', () => this.#lane.keeper.delete());
+  }
+
+  /** What a disable, a reactivation or another URL brings about is written, and acked, only after the change itself is stored. */
+  async #epochStored(): Promise<void> {
+    if (!this.#lane.keeper.epochIsStored) await this.#lane.persistNow();
   }
 
   #record(delivery: Delivery, fields: Partial<DeliveryRecord>): DeliveryRecord {

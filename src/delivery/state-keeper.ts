@@ -17,6 +17,7 @@ export class StateKeeper {
   /** Counts changes; a write confirms all changes up to the version that it began with. */
   #version = 0;
   #storedVersion = 0;
+  #storedEpoch: number;
   #writing: Promise<void> | undefined;
 
   constructor(options: {
@@ -34,6 +35,7 @@ export class StateKeeper {
     this.#uid = options.uid;
     this.#state = options.state;
     this.#revision = options.revision;
+    this.#storedEpoch = options.revision === 0 ? 0 : options.state.epoch;
     if (options.revision === 0) this.#version = 1;
   }
 
@@ -43,6 +45,11 @@ export class StateKeeper {
 
   get isDirty(): boolean {
     return this.#storedVersion < this.#version;
+  }
+
+  /** Whether the epoch in memory is the stored one: what was written in an epoch must not outlive the epoch itself. */
+  get epochIsStored(): boolean {
+    return this.#storedEpoch === this.#state.epoch;
   }
 
   /** Replaces the value in memory. */
@@ -75,6 +82,7 @@ export class StateKeeper {
       }
     });
     this.#storedVersion = version;
+    this.#storedEpoch = state.epoch;
   }
 
   // Refused: either an earlier write of ours was stored and its confirmation lost, or another owner rewrote the key. The
