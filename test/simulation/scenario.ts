@@ -35,6 +35,8 @@ export interface Scenario {
   readonly webhooks: readonly WebhookConfig[];
   readonly actions: readonly TimedAction[];
   readonly network: NetworkFaults;
+  /** Processes notice timeouts late. */
+  readonly overruns: boolean;
   /** Nothing but the receivers misbehaves: then nothing may be sent twice. */
   readonly faultFree: boolean;
   /** From here on nothing misbehaves any more. */
@@ -98,6 +100,7 @@ export function scenarioOf(seed: number): Scenario {
     lostAck: wanted(0.3) ? random.pick([0.02, 0.2]) : 0,
     laggingRead: wanted(0.2) ? 0.3 : 0,
   };
+  const overruns = wanted(0.25);
   actions.sort((a, b) => a.at - b.at);
   return {
     seed,
@@ -106,6 +109,7 @@ export function scenarioOf(seed: number): Scenario {
     skewMs: Array.from({ length: members }, () => (random.chance(0.2) ? random.between(-3000, 3000) : 0)),
     webhooks,
     actions,
+    overruns,
     network: faultFree ? noNetworkFaults : network,
     faultFree,
     quietFrom,

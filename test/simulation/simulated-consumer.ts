@@ -48,6 +48,7 @@ export class SimulatedConsumer {
   readonly #random: SeededRandom;
   readonly #isAvailable: () => boolean;
   #timer: object | undefined;
+  #destroyed = false;
 
   constructor(options: {
     spec: ConsumerSpec;
@@ -84,6 +85,10 @@ export class SimulatedConsumer {
   }
 
   subscribe(subscriber: Subscriber): void {
+    if (this.#destroyed) {
+      subscriber.end({ reason: 'ConsumerGone' }, 1);
+      return;
+    }
     this.#subscribers.add(subscriber);
     this.pump();
   }
@@ -97,6 +102,7 @@ export class SimulatedConsumer {
 
   /** The consumer is deleted, or its stream. */
   destroy(): void {
+    this.#destroyed = true;
     if (this.#timer !== undefined) this.#time.cancel(this.#timer);
     for (const subscriber of this.#subscribers)
       subscriber.end({ reason: 'ConsumerGone' }, this.#random.between(0, 1000));

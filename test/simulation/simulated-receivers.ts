@@ -17,14 +17,19 @@ export type ReceiverMode =
   /** Fails this share of the requests. */
   | { readonly kind: 'Flapping'; readonly share: number };
 
+const maxOverrunMs = 6000;
+
 export class SimulatedReceivers {
   readonly #modes = new Map<string, ReceiverMode>();
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
   readonly #ledger: Ledger;
+  readonly #overruns: boolean;
 
-  constructor(time: VirtualTime, random: SeededRandom, ledger: Ledger) {
+  /** @param overruns whether a process may notice a timeout late, by up to the margin of a park and a little more. */
+  constructor(time: VirtualTime, random: SeededRandom, ledger: Ledger, overruns: boolean) {
     this.#time = time;
+    this.#overruns = overruns;
     this.#random = random;
     this.#ledger = ledger;
   }
@@ -70,7 +75,8 @@ export class SimulatedReceivers {
           this.#ledger.note(`${post.member} saw ${status} for ${post.eventID} → ${post.uid} attempt ${post.attempt}`);
           resolve(result);
         });
-      const deadline = time.after(request.totalTimeoutMs, () => {
+      const overrunMs = this.#overruns && this.#random.chance(0.3) ? this.#random.between(0, maxOverrunMs) : 0;
+      const deadline = time.after(request.totalTimeoutMs + overrunMs, () => {
         finish(failure('Timeout', time.now - began));
       });
       const answer = (result: RequestResult, delayMs: number): void => {

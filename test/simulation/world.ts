@@ -5,6 +5,8 @@ import { defaultMaxAgeMs, defaultMaxBytes } from '../../src/jetstream/stream-tab
 import {
   defaultStreamNames as names,
   eventSubject,
+  parseDeliverySubject,
+  recordHeaders,
   parseStateSubject,
   stateStream,
 } from '../../src/jetstream/subjects.ts';
@@ -53,7 +55,7 @@ export class World {
       maxAgeMs: defaultMaxAgeMs,
     });
     this.server.onStored = (stream, message) => this.#stored(stream, message);
-    this.receivers = new SimulatedReceivers(this.time, this.#random.fork(), this.ledger);
+    this.receivers = new SimulatedReceivers(this.time, this.#random.fork(), this.ledger, scenario.overruns);
     for (let index = 0; index < scenario.members; index++) this.#newMember(`m${index}`, scenario.skewMs[index] ?? 0);
     for (let slot = 0; slot < scenario.partitions; slot++) {
       const owner = this.#random.pick(this.members);
@@ -97,6 +99,7 @@ export class World {
     if (id !== undefined) {
       const attempt = message.headers['Webhook-Operator-Attempt'];
       ledger.note(`${stream} ${message.sequence} ${message.subject} ${id} attempt ${attempt}`);
+      this.#checkEpoch(message, id);
       if (stream === names.deadLetters) ledger.deadLettered.add(`${message.subject.split('.')[2]}/${id}`);
     }
     if (stream !== stateStream(names)) return;
@@ -114,6 +117,16 @@ export class World {
         `STATE ${parsed.key} epoch ${state.epoch} streak ${state.streak} verdict ${state.verdict?.reason ?? '-'} ` +
           `verified ${state.verification?.urlHash.slice(-1) ?? '-'} owed ${state.owed?.sequence ?? '-'} ordered ${JSON.stringify(state.ordered ?? null)}`,
       );
+    }
+  }
+
+  /** A transition is stored before anything is written because of it. */
+  #checkEpoch({ subject, headers }: SimulatedMessage, eventID: string): void {
+    const uid = parseDeliverySubject(subject)?.uid;
+    const epoch = Number(headers[recordHeaders.epoch] ?? 0);
+    const stored = this.ledger.states.findLast((write) => write.uid === uid)?.state.epoch;
+    if (stored !== undefined && epoch > stored) {
+      this.ledger.violated(`${eventID} is written to ${subject} in epoch ${epoch}, and STATE is at ${stored}`);
     }
   }
 
