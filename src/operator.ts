@@ -57,6 +57,7 @@ export class Operator {
   #loops: ControlLoops | undefined;
   #gaugesTimer: Timer | undefined;
   #streamsReady = false;
+  #egressSuspected = false;
   #stopping = false;
 
   constructor(options: Options, logger: Logger) {
@@ -269,9 +270,20 @@ export class Operator {
 
   #updateGauges(): void {
     const { engine } = this.#loops ?? {};
-    if (engine !== undefined) this.#metrics.setEgressSuspected(engine.egressSuspected);
+    if (engine !== undefined) this.#showEgress(engine.egressSuspected);
     if (this.#broker !== undefined) this.#metrics.setClockOffset(this.#broker.clockOffsetMs());
     this.#gaugesTimer = this.#clock.setTimer(() => this.#updateGauges(), gaugesIntervalMs);
+  }
+
+  #showEgress(suspected: boolean): void {
+    this.#metrics.setEgressSuspected(suspected);
+    if (suspected === this.#egressSuspected) return;
+    this.#egressSuspected = suspected;
+    if (suspected) {
+      this.#logger.error('EgressSuspected: so many hosts fail that no webhook is disabled by its threshold for now');
+    } else {
+      this.#logger.info('EgressSuspected is over');
+    }
   }
 
   async #stopIntake(): Promise<void> {

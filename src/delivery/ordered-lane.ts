@@ -1,15 +1,12 @@
-import { sleep, type Timer } from '../clock.ts';
-import { BrokerError, type Broker, type ConsumedMessage, type Subscription } from '../jetstream/broker.ts';
-import { orderedConsumerName, orderedConsumerSpec, takeOver } from '../jetstream/slot-consumers.ts';
+import type { Timer } from '../clock.ts';
+import { BrokerError } from '../jetstream/broker.ts';
+import { orderedConsumerName } from '../jetstream/slot-consumers.ts';
 import type { LogEntry } from '../jetstream/subject-log.ts';
-import type { StreamNames } from '../jetstream/subjects.ts';
-import type { AckCollector } from './ack-collector.ts';
 import type { RequestResult } from './attempt.ts';
 import type { Verdict } from './classify.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
 import { contentOf, recordOf, type EventContent } from './delivery.ts';
-import { eventID, parseEventSubject } from './event-identity.ts';
-import { filterAccepts } from './event-filter.ts';
+import { OrderedIntake, type OrderedIntakeDeps } from './ordered-intake.ts';
 import { matchesAnyPattern } from './pattern.ts';
 import type { BudgetMember } from './request-budget.ts';
 import { ClaimLostError } from './slot-claim.ts';
@@ -20,12 +17,7 @@ import type { OrderedPosition } from './webhook-state.ts';
 const readLimit = 32;
 const retryDelayMs = 1000;
 
-export interface OrderedLaneDeps {
-  readonly broker: Broker;
-  readonly names: StreamNames;
-  readonly partition: number;
-  readonly acks: AckCollector;
-  readonly streamIdentity: () => string;
+export interface OrderedLaneDeps extends OrderedIntakeDeps {
   /** Resolves when no attempt of a former owner can be under way any more. */
   readonly from: Promise<void>;
 }
@@ -37,12 +29,12 @@ export interface OrderedLaneDeps {
  */
 export class OrderedLane extends WebhookLane implements BudgetMember {
   readonly #deps: OrderedLaneDeps;
+  readonly #intake: OrderedIntake;
   readonly #bucket: TokenBucket;
   #entries: LogEntry[] = [];
   #cursor = 1;
   /** False until a look showed an empty backlog; true again with each append. */
   #mayHaveEntries = true;
-  #subscription: Promise<Subscription> | undefined;
   #working: Promise<void> | undefined;
   #again = false;
   #started = false;
@@ -52,6 +44,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
   constructor(options: LaneOptions, deps: OrderedLaneDeps) {
     super(options);
     this.#deps = deps;
+    this.#intake = new OrderedIntake(this, deps);
     const { clock } = this.services;
     this.#bucket = new TokenBucket(options.config.delivery.rateLimit, () => clock.monotonic());
     this.background('ordered start', this.#start());
@@ -88,97 +81,28 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
 
   protected activityChanged(): void {
     this.#bucket.setLimit(this.config.delivery.rateLimit);
-    if (this.state.owed !== undefined && this.#started && !this.stopped && !this.removed) this.#consume();
+    this.#intake.update();
     this.pump();
   }
 
-  // --- intake: events into the backlog, in order ---
-
-  #consume(): void {
-    this.#subscription ??= this.#subscribe();
-    this.#subscription.catch(() => undefined);
-  }
-
-  async #subscribe(): Promise<Subscription> {
-    const { broker, names, partition } = this.#deps;
-    const { clock, claim, logger } = this.services;
-    for (;;) {
-      await claim.held();
-      try {
-        const spec = orderedConsumerSpec({
-          names,
-          uid: this.uid,
-          partition,
-          source: this.config.source,
-          generation: claim.generation,
-          startSequence: this.#startSequence(),
-        });
-        await takeOver(broker, spec);
-        const group = spec.pinnedGroup === undefined ? {} : { pinnedGroup: spec.pinnedGroup };
-        const subscription = await broker.consume(spec.stream, spec.durable, { maxMessages: 1, ...group }, (message) =>
-          this.background('ordered append', this.#append(message)),
-        );
-        void subscription.closed.then((end) => this.#consumerEnded(end.reason));
-        return subscription;
-      } catch (error) {
-        if (error instanceof ClaimLostError) throw error;
-        logger.error('Could not consume for an ordered webhook; trying again', { uid: this.uid, error });
-        await sleep(clock, retryDelayMs);
-      }
-    }
-  }
-
-  #consumerEnded(reason: string): void {
-    this.#subscription = undefined;
-    if (this.stopped || this.removed || this.#draining || reason === 'Stopped') return;
-    this.services.clock.setTimer(() => this.activityChanged(), retryDelayMs);
-  }
-
-  #startSequence(): number {
-    const stream = this.#deps.streamIdentity();
-    const { owed, ordered } = this.state;
-    const from = owed?.stream === stream ? owed.sequence : 0;
-    return Math.max(from, ordered?.stream === stream ? ordered.settledThrough : 0) + 1;
-  }
-
-  async #append(message: ConsumedMessage): Promise<void> {
-    const subject = parseEventSubject(message.subject);
-    const key = `${this.#deps.streamIdentity()}-${message.sequence}`;
-    if (subject !== undefined && matchesAnyPattern(this.config.patterns, subject.type)) {
-      const content: EventContent = {
-        key,
-        sequence: message.sequence,
-        id: eventID(message, key),
-        type: subject.type,
-        source: subject.source,
-        storedAt: message.timestamp,
-        data: message.data,
-        producer: message,
-      };
-      if (filterAccepts(this.config, this.metrics, content) && this.isOwed(content)) await this.#store(content);
-    }
-    this.#deps.acks.ack(message);
-  }
-
-  async #store(content: EventContent): Promise<void> {
-    const { backlog, writes, slot, newID } = this.services;
-    const record = recordOf(content, { attempt: 1, heldBy: 'Ordered' });
-    const messageID = newID();
-    try {
-      await writes.run('ordered append', () => backlog.append(slot, this.uid, record, messageID));
-    } catch (error) {
-      if (!(error instanceof BrokerError) || error.kind !== 'SubjectFull') throw error;
-      this.backlogFull = true;
-      this.countLost('BacklogFull', 1);
-      return;
-    }
+  /** An event was stored in the backlog. */
+  appended(): void {
     this.backlogFull = false;
     this.backlogCount++;
     this.#mayHaveEntries = true;
     this.pump();
   }
 
-  // --- attempts: the backlog's head only ---
+  /** The backlog of this webhook is at its limit: one delivery is lost. */
+  backlogRefused(): void {
+    this.backlogFull = true;
+    this.countLost('BacklogFull', 1);
+  }
+
+  /** Whether the intake's consumer should be working. */
+  get mayConsume(): boolean {
+    return this.state.owed !== undefined && this.#started && !this.stopped && !this.removed && !this.#draining;
+  }
 
   pump(): void {
     if (!this.#started || this.#draining || !this.mayWork()) return;
@@ -251,7 +175,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     return (
       record !== undefined &&
       this.#isUnsettled(entry) &&
-      this.isOwed({ sequence: record.eventSequence, key: record.key }) &&
+      this.owes({ sequence: record.eventSequence, key: record.key }) &&
       matchesAnyPattern(this.config.patterns, record.eventType)
     );
   }
@@ -360,23 +284,16 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.services.listener.changed(this.uid);
   }
 
-  // --- end ---
-
   override stop(): void {
     super.stop();
     this.services.clock.clearTimer(this.#timer);
     this.services.budget.forget(this);
-    void this.#unsubscribe();
-  }
-
-  async #unsubscribe(): Promise<void> {
-    const subscription = await this.#subscription?.catch(() => undefined);
-    await subscription?.stop();
+    void this.#intake.stop();
   }
 
   async drain(): Promise<void> {
     this.#draining = true;
-    await this.#unsubscribe();
+    await this.#intake.stop();
     await this.#working;
   }
 
@@ -385,7 +302,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.stopped = true;
     this.services.clock.clearTimer(this.#timer);
     this.services.budget.forget(this);
-    await this.#unsubscribe();
+    await this.#intake.stop();
     const { backlog, deadLetters, writes, slot } = this.services;
     const { broker, names } = this.#deps;
     await writes.run('purge', async () => {

@@ -5,7 +5,7 @@ import type { Verdict } from './classify.ts';
 import type { RequestResult } from './attempt.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
-import { Delivery, type Arrival, type EventContent } from './delivery.ts';
+import { Delivery, type Arrival } from './delivery.ts';
 import { LanePace } from './lane-pace.ts';
 import { engineLimits } from './lane-services.ts';
 import { LaneSettlement } from './lane-settlement.ts';
@@ -59,11 +59,6 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     return this.stopped;
   }
 
-  /** Whether the event is one that this webhook is owed. */
-  owes(content: Pick<EventContent, 'sequence' | 'key'>): boolean {
-    return this.isOwed(content);
-  }
-
   persistNow(): Promise<void> {
     return this.persist();
   }
@@ -88,7 +83,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     }
     // From the moment in which the point is noted it decides, also while it is still being stored.
     const undecided = this.#awaitingOwed && this.state.owed === undefined;
-    if (!undecided && !this.isOwed(content)) {
+    if (!undecided && !this.owes(content)) {
       origin.settle();
       return;
     }
@@ -105,11 +100,8 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   }
 
   #mustHold(delivery: Delivery): boolean {
-    const inactive = this.inactiveReason();
-    if (inactive !== undefined) {
-      const drops =
-        this.config.delivery.whileInactive === 'Drop' && (inactive === 'Suspended' || inactive === 'Disabled');
-      if (drops && delivery.origin?.kind === 'Event') {
+    if (this.inactiveReason() !== undefined) {
+      if (this.dropsNewcomers && delivery.origin?.kind === 'Event') {
         this.metrics.skipped('dropped');
         delivery.settleOrigin();
         return true;

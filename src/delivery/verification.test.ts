@@ -6,14 +6,7 @@ import { type Receiver, startReceiver } from '../../test/receivers/receiver.ts';
 import { createAgentPool } from '../net/agents.ts';
 import type { OutgoingRequest, RequestResult, Sender } from './attempt.ts';
 import { createHTTPSender } from './http-sender.ts';
-import {
-  challengeRequest,
-  handshakeRequest,
-  judgeChallenge,
-  judgeHandshake,
-  verificationDelay,
-  verify,
-} from './verification.ts';
+import { challengeRequest, handshakeRequest, judgeChallenge, judgeHandshake, verify } from './verification.ts';
 import type { Target } from './webhook-config.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -320,11 +313,4 @@ describe('against a real receiver', () => {
     expect(result).toMatchObject({ ok: false, reason: 'HTTPStatus' });
     expect(receiver.requests).toHaveLength(1);
   });
-});
-
-test('tries come at once, after 5 s, 15 s, 1 min, 5 min, 15 min, then hourly for a day, then no more', () => {
-  const delays = Array.from({ length: 31 }, (_, tries) => verificationDelay(tries));
-  expect(delays.slice(0, 6)).toEqual([0, 5000, 15_000, 60_000, 300_000, 900_000]);
-  expect(delays.slice(6, 30)).toEqual(Array.from({ length: 24 }, () => 3_600_000));
-  expect(delays[30]).toBeUndefined();
 });

@@ -148,19 +148,6 @@ export function judgeHandshake(result: RequestResult, origin: string, secrets: r
   return failed('ChallengeMismatch', `the answer to the handshake allows another origin${quoted}; ${expected}`);
 }
 
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const firstDelaysMs = [0, 5000, 15_000, minuteMs, 5 * minuteMs, 15 * minuteMs] as const;
-const hourlyTries = 24;
-
-/**
- * Milliseconds to wait before the next try after `triesMade` failed ones; undefined when there is none any more (the
- * webhook is `Stalled` until its spec or annotation changes).
- */
-export function verificationDelay(triesMade: number): number | undefined {
-  return firstDelaysMs[triesMade] ?? (triesMade < firstDelaysMs.length + hourlyTries ? hourMs : undefined);
-}
-
 type Answer = Extract<RequestResult, { kind: 'Response' }>;
 
 function failed(reason: VerificationFailure, message: string): VerificationResult {

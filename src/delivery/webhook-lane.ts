@@ -143,8 +143,14 @@ export abstract class WebhookLane {
     this.activityChanged();
   }
 
+  /** Whether what comes while the lane is inactive is dropped: `whileInactive: Drop` of the class. */
+  get dropsNewcomers(): boolean {
+    const reason = this.config.delivery.whileInactive === 'Drop' ? this.inactiveReason() : undefined;
+    return reason === 'Suspended' || reason === 'Disabled';
+  }
+
   /** Whether the event was stored after the point from which this webhook is owed events. */
-  protected isOwed(content: Pick<EventContent, 'sequence' | 'key'>): boolean {
+  owes(content: Pick<EventContent, 'sequence' | 'key'>): boolean {
     const { owed } = this.state;
     if (owed === undefined) return false;
     // A stream made anew counts from 1 again: all of it came later.
