@@ -3,7 +3,7 @@ import type { SlotFloor } from './state-store.ts';
 import { partitionFilter, retryDueFilter, sourceFilter, type StreamNames } from './subjects.ts';
 
 /** Always sent, because the server's own default differs by version. */
-export const defaultMaxAckPending = 4096;
+const defaultMaxAckPending = 4096;
 
 export const eventsConsumerName = (slot: number): string => `events-${slot}`;
 export const retriesConsumerName = (slot: number): string => `retries-${slot}`;
