@@ -72,6 +72,8 @@ export class Slot {
   #states = new Map<string, Versioned<WebhookState>>();
   /** Ordered lanes begin when no attempt of a former owner can be under way any more. */
   #orderedFrom: Promise<void> = Promise.resolve();
+  /** Whether that time has come. */
+  #orderedMayWork = true;
   #timers: Timer[] = [];
   #wasHeld = true;
   #flushes = 0;
@@ -174,7 +176,10 @@ export class Slot {
   async #orderedWait(configs: readonly WebhookConfig[], takenAt: number): Promise<void> {
     const { clock } = this.#options;
     const longest = Math.max(0, ...configs.map(({ delivery }) => (delivery.ordered ? longestAttemptMs(delivery) : 0)));
-    if (longest > 0) await sleep(clock, takenAt + takeoverWaitMs + longest - clock.monotonic());
+    if (longest === 0) return;
+    this.#orderedMayWork = false;
+    await sleep(clock, takenAt + takeoverWaitMs + longest - clock.monotonic());
+    this.#orderedMayWork = true;
   }
 
   /** Reads every record of the slot and writes it again: a stale owner's next compare-and-set is refused. */
@@ -350,7 +355,8 @@ export class Slot {
     await Promise.race([this.#settleAll([...this.#lanes.values()].map((lane) => lane.flush())), sleep(clock, 2000)]);
     acks.flush();
     await this.#consumers.finish();
-    await this.claim.release(!settled);
+    // An attempt of the owner before us may be under way still.
+    await this.claim.release(!settled || !this.#orderedMayWork);
     this.#stop();
   }
 
