@@ -97,6 +97,12 @@ export class BacklogDrain {
     if (this.#cutCount > 0) this.#scheduleCut();
   }
 
+  /** Whether no later entry is in work or settled: one that stays in the backlog keeps those from being cut. */
+  isLast(sequence: number): boolean {
+    for (const [other, status] of this.#taken) if (other > sequence && status !== 'Released') return false;
+    return true;
+  }
+
   /** The entry was taken and nothing came of it: it is read again later. */
   release(sequence: number): void {
     if (!this.#taken.has(sequence)) return;

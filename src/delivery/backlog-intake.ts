@@ -84,6 +84,7 @@ export class BacklogIntake {
         receivedAt: services.clock.monotonic(),
         settle: () => drainage.settle(sequence),
         release: () => drainage.release(sequence),
+        mayStay: () => drainage.isLast(sequence),
       },
       // What a disable held back restarts.
       attempt: heldBy === 'Disable' ? 1 : record.attempt,

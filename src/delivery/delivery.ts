@@ -24,6 +24,8 @@ export interface Origin {
   settle(): void;
   /** Gives the copy back unsettled: a backlog entry stays where it is. Absent where only settling makes sense. */
   release?(): void;
+  /** Whether a copy that is given back keeps no later one from being settled for good. Absent with `release`. */
+  mayStay?(): boolean;
 }
 
 /** A copy of a delivery as it arrives from one of its origins. */

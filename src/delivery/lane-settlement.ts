@@ -129,8 +129,9 @@ export class LaneSettlement {
   }
 
   async #hold(delivery: Delivery): Promise<void> {
-    // An entry that failed because the webhook was disabled is already where it belongs.
-    if (delivery.origin?.kind === 'Backlog' && delivery.park === undefined) {
+    // An entry that failed because the webhook was disabled is already where it belongs, unless it would keep later ones that
+    // are settled in the backlog for as long as the webhook is disabled: the next owner would send those again.
+    if (delivery.park === undefined && delivery.origin?.mayStay?.() === true) {
       this.giveBack(delivery);
       return;
     }
