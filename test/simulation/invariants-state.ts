@@ -1,5 +1,5 @@
 import type { WebhookState } from '../../src/delivery/webhook-state.ts';
-import { formatTime, type Post, type StateWrite } from './ledger.ts';
+import { formatTime, runTime, type Post, type StateWrite } from './ledger.ts';
 import type { World } from './world.ts';
 
 /** A verdict is given for enough failures, cleared by a person only, and nothing is sent while it stands. */
@@ -16,10 +16,13 @@ export function checkVerdicts(world: World): void {
       if (before?.owed !== undefined && state.owed?.sequence !== before.owed.sequence) {
         ledger.violated(`${uid} is owed events from another point`);
       }
-      if (state.verdict?.reason === 'FailureThresholdReached' && before?.verdict === undefined) {
+      if (before !== undefined && state.streak > before.streak) {
         const count = failuresBefore(world, uid, writes.slice(0, index), at);
-        const threshold = delivery.disable.afterConsecutiveFailures;
-        if (count < threshold) ledger.violated(`${uid} was disabled after ${count} failures of ${threshold}`);
+        if (count < state.streak) ledger.violated(`${uid} counts ${state.streak} failures in a row of ${count}`);
+      }
+      const threshold = delivery.disable.afterConsecutiveFailures;
+      if (state.verdict?.reason === 'FailureThresholdReached' && state.streak < threshold) {
+        ledger.violated(`${uid} was disabled after ${state.streak} failures of ${threshold}`);
       }
     }
     checkDisabled(world, uid, writes);
@@ -44,13 +47,15 @@ function failuresBefore(world: World, uid: string, writes: readonly StateWrite[]
   const { ledger, scenario } = world;
   const posts = ledger.posts.filter((post) => post.uid === uid);
   const enabledAt = writes.findLast(({ state }, index) => isEnabling(writes[index - 1]?.state, state))?.at ?? 0;
+  // A transition works a little before it is stored, and a record is on its way for a while: longer while NATS is in trouble.
+  const disturbed =
+    ledger.outages.length > 0 || scenario.network.lostConfirmation > 0 || scenario.network.lostRequest > 0;
+  const slackMs = disturbed ? 30_000 : 200;
+  const from = enabledAt - slackMs;
   const lastSuccess = Math.max(
     0,
-    ...posts.flatMap((post) => (isSettledSuccess(world, post, until) ? [post.seen?.at ?? 0] : [])),
+    ...posts.flatMap((post) => (isSettledSuccess(world, post, until - slackMs) ? [post.seen?.at ?? 0] : [])),
   );
-  // A transition works a little before it is stored: longer while NATS is in trouble.
-  const disturbed = ledger.outages.length > 0 || scenario.network.lostConfirmation > 0 || scenario.network.lostRequest > 0;
-  const from = disturbed ? enabledAt - 30_000 : enabledAt - 100;
   return posts.filter(
     ({ at, seen }) => seen?.counts === true && at >= from && seen.at >= lastSuccess && seen.at <= until,
   ).length;
@@ -64,7 +69,9 @@ function isEnabling(before: WebhookState | undefined, state: WebhookState): bool
 function isSettledSuccess({ ledger }: World, post: Post, until: number): boolean {
   const { uid, eventID, seen } = post;
   if (seen?.ok !== true || seen.at > until) return false;
-  const epochs = ledger.states.filter((write) => write.uid === uid && write.at > post.at - 8000 && write.at < seen.at + 8000);
+  const epochs = ledger.states.filter(
+    (write) => write.uid === uid && write.at > post.at - 8000 && write.at < seen.at + 8000,
+  );
   if (new Set(epochs.map(({ state }) => state.epoch)).size > 1) return false;
   const slot = ledger.claims.findLast(({ member, at }) => member === post.member && at <= post.at)?.slot;
   const owner = ledger.claims.findLast((claim) => claim.slot === slot && claim.at <= seen.at);
@@ -79,5 +86,21 @@ function checkDisabled(world: World, uid: string, writes: readonly StateWrite[])
     if (last?.verdict !== undefined && !mayReactivate(world, uid, last, post.at)) {
       world.ledger.violated(`POST of ${post.eventID} to ${uid} at ${formatTime(post.at).trim()}, which is disabled`);
     }
+  }
+}
+
+/** An event is acked: a success of it that ended a streak is stored by now. */
+export function checkAcked({ ledger, members, time }: World, sequence: number, client: string): void {
+  const event = ledger.events[sequence - 1];
+  const skewMs = members.findLast(({ process }) => process.name === client)?.process.skewMs ?? 0;
+  for (const { uid, eventID, member, at, seen } of ledger.posts) {
+    if (eventID !== event?.id || member !== client || seen?.ok !== true) continue;
+    const state = ledger.states.findLast((write) => write.uid === uid)?.state;
+    if (state?.lastFailure === undefined || state.streak === 0) continue;
+    const moved = ledger.configs.some(
+      (change) => change.uid === uid && change.at > at - 30_000 && change.at < time.now,
+    );
+    if (moved || runTime(state.lastFailure.at) - skewMs > seen.at) continue;
+    ledger.violated(`${eventID} is acked, and its success did not end the streak of ${uid} in STATE`);
   }
 }

@@ -128,6 +128,7 @@ function publish(random: SeededRandom, add: (action: Action, from?: number) => v
 function change(random: SeededRandom, uid: string, add: (action: Action) => void): void {
   const kinds = ['Suspend', 'Resume', 'Annotate', 'MoveURL', 'ChangePatterns', 'ShortenSchedule'] as const;
   for (let count = random.integer(1, 4); count > 0; count--) add({ kind: random.pick(kinds), uid });
+  if (random.chance(0.4)) for (let count = 5; count > 0; count--) add({ kind: 'Annotate', uid });
   if (random.chance(0.12)) add({ kind: 'Delete', uid });
 }
 

@@ -47,6 +47,7 @@ export class SimulatedConsumer {
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
   readonly #isAvailable: () => boolean;
+  readonly #onAcked: (stream: string, sequence: number, client: string) => void;
   #timer: object | undefined;
   #destroyed = false;
 
@@ -56,12 +57,14 @@ export class SimulatedConsumer {
     time: VirtualTime;
     random: SeededRandom;
     isAvailable: () => boolean;
+    onAcked: (stream: string, sequence: number, client: string) => void;
   }) {
     this.spec = options.spec;
     this.stream = options.stream;
     this.#time = options.time;
     this.#random = options.random;
     this.#isAvailable = options.isAvailable;
+    this.#onAcked = options.onAcked;
     this.#cursor = Math.max(0, (options.spec.startSequence ?? 1) - 1);
     this.#lastDelivered = this.#cursor;
     this.created = new Date(epochStart + this.#time.now).toISOString();
@@ -171,8 +174,10 @@ export class SimulatedConsumer {
   }
 
   ack(sequence: number): void {
-    if (!this.#pending.has(sequence)) return;
+    const pending = this.#pending.get(sequence);
+    if (pending === undefined) return;
     this.#forget(sequence);
+    this.#onAcked(this.stream.config.name, sequence, pending.client);
     if (this.stream.config.retention === 'workqueue') this.stream.remove(sequence, this.#time.now);
     this.pump();
   }

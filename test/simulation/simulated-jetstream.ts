@@ -27,6 +27,8 @@ export class SimulatedJetStream {
   readonly consumers = new Map<string, SimulatedConsumer>();
   /** Called after every message that was stored. */
   onStored: (stream: string, message: SimulatedMessage) => void = () => undefined;
+  /** Called after every ack, with the name of the process that had the message. */
+  onAcked: (stream: string, sequence: number, client: string) => void = () => undefined;
   readonly #random: SeededRandom;
   #available = true;
 
@@ -145,6 +147,7 @@ export class SimulatedJetStream {
       time: this.time,
       random: this.#random.fork(),
       isAvailable: () => this.#available,
+      onAcked: (...acked) => this.onAcked(...acked),
     });
     this.consumers.set(id, consumer);
     return consumer.state();

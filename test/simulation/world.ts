@@ -12,6 +12,7 @@ import {
 } from '../../src/jetstream/subjects.ts';
 import { orderedConsumerName } from '../../src/jetstream/slot-consumers.ts';
 import type { OwnerClaim } from '../../src/jetstream/state-store.ts';
+import { checkAcked } from './invariants-state.ts';
 import { Ledger } from './ledger.ts';
 import { targetOf, type Action, type Scenario } from './scenario.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -55,6 +56,9 @@ export class World {
       maxAgeMs: defaultMaxAgeMs,
     });
     this.server.onStored = (stream, message) => this.#stored(stream, message);
+    this.server.onAcked = (stream, sequence, client) => {
+      if (stream === names.events) checkAcked(this, sequence, client);
+    };
     this.receivers = new SimulatedReceivers(this.time, this.#random.fork(), this.ledger, scenario.overruns);
     for (let index = 0; index < scenario.members; index++) this.#newMember(`m${index}`, scenario.skewMs[index] ?? 0);
     for (let slot = 0; slot < scenario.partitions; slot++) {
