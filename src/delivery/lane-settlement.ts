@@ -272,7 +272,8 @@ export class LaneSettlement {
 
   /** What a disable, a reactivation or another URL brings about is written, and acked, only after the change itself is stored. */
   async #epochStored(): Promise<void> {
-    if (!this.#lane.keeper.epochIsStored) await this.#lane.persistNow();
+    // Again, because another change may come while one is stored.
+    while (!this.#lane.keeper.epochIsStored) await this.#lane.persistNow();
   }
 
   #record(delivery: Delivery, fields: Partial<DeliveryRecord>): DeliveryRecord {
