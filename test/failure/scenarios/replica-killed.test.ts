@@ -7,7 +7,7 @@ import { memberOf, Stand, until } from '../stand.ts';
 const namespaces = ['team-a', 'team-b', 'team-c', 'team-d', 'team-e', 'team-f', 'team-g', 'team-h'];
 const webhooks = mixedWebhooks(namespaces);
 
-test('a replica that is killed costs no delivery, and the other goes on with its own all the time', async ({
+test('a replica that is killed costs no delivery, and the other takes its slots over without giving its own away', async ({
   onTestFinished,
 }) => {
   const stand = await Stand.start(onTestFinished, namespaces);
