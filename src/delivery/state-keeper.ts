@@ -17,7 +17,10 @@ export class StateKeeper {
   /** Counts changes; a write confirms all changes up to the version that it began with. */
   #version = 0;
   #storedVersion = 0;
-  #storedEpoch: number;
+  /** What the server has; undefined before the first write. */
+  #stored: WebhookState | undefined;
+  /** What is on its way there, or is there without a confirmation. */
+  #unconfirmed: WebhookState | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(options: {
@@ -35,7 +38,7 @@ export class StateKeeper {
     this.#uid = options.uid;
     this.#state = options.state;
     this.#revision = options.revision;
-    this.#storedEpoch = options.revision === 0 ? 0 : options.state.epoch;
+    if (options.revision !== 0) this.#stored = options.state;
     if (options.revision === 0) this.#version = 1;
   }
 
@@ -49,7 +52,12 @@ export class StateKeeper {
 
   /** Whether the epoch in memory is the stored one: what was written in an epoch must not outlive the epoch itself. */
   get epochIsStored(): boolean {
-    return this.#storedEpoch === this.#state.epoch;
+    return this.#stored?.epoch === this.#state.epoch;
+  }
+
+  /** Whether the server may hold failures in a row: a success must end them there before it is acked. */
+  get mayHoldStreak(): boolean {
+    return hasStreak(this.#stored) || hasStreak(this.#unconfirmed);
   }
 
   /** Replaces the value in memory. */
@@ -73,6 +81,7 @@ export class StateKeeper {
   async #write(): Promise<void> {
     const version = this.#version;
     const state = this.#state;
+    this.#unconfirmed = state;
     await this.#writes.run('state', async () => {
       try {
         this.#revision = await this.#store.put(this.#slot, this.#uid, state, this.#revision);
@@ -82,7 +91,8 @@ export class StateKeeper {
       }
     });
     this.#storedVersion = version;
-    this.#storedEpoch = state.epoch;
+    this.#stored = state;
+    this.#unconfirmed = undefined;
   }
 
   // Refused: either an earlier write of ours was stored and its confirmation lost, or another owner rewrote the key. The
@@ -99,6 +109,10 @@ export class StateKeeper {
     this.#storedVersion = this.#version;
     if (this.#revision > 0) await this.#store.delete(this.#slot, this.#uid, this.#revision);
   }
+}
+
+function hasStreak(state: WebhookState | undefined): boolean {
+  return state !== undefined && (state.streak > 0 || state.exhausted > 0);
 }
 
 /** Reads a value of STATE as the state of a webhook; undefined when it is none that the operator wrote. */

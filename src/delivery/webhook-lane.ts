@@ -242,7 +242,7 @@ export abstract class WebhookLane {
     });
   }
 
-  /** @returns true when the success ended a streak: that is stored before anything is acked because of it. */
+  /** @returns true when a streak has ended and that is not stored yet: it is before anything is acked because of it. */
   protected succeeded(epoch: number, event: DeliveryEvent, result: RequestResult, attempt: number): boolean {
     const { clock, egress } = this.services;
     const now = clock.now();
@@ -256,7 +256,8 @@ export abstract class WebhookLane {
     if (state.streak === 0 && state.exhausted === 0) {
       this.#lastSuccess = success;
       this.services.listener.changed(this.uid);
-      return false;
+      // Another success ended the streak a moment ago, and the server may not have that yet.
+      return this.keeper.mayHoldStreak;
     }
     this.#lastSuccess = undefined;
     const { failingAfter } = this.config.delivery.disable;
