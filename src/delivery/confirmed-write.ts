@@ -6,6 +6,8 @@ import type { SlotClaim } from './slot-claim.ts';
 /** Refusals that mean something to the caller: repeating them unchanged would not help. */
 const meaningful = new Set<BrokerError['kind']>(['SubjectFull', 'WrongLastSequence']);
 const maxDelayMs = 5000;
+/** At most one error is logged in this time, per slot. */
+const reportIntervalMs = 10_000;
 
 /** Told while a stream refuses everything, so that pulling stops until it takes writes again. */
 export interface StreamPressure {
@@ -22,6 +24,7 @@ export class ConfirmedWrites {
   readonly #claim: SlotClaim;
   readonly #logger: Logger;
   readonly #pressure: StreamPressure;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: { clock: Clock; claim: SlotClaim; logger: Logger; pressure: StreamPressure }) {
     this.#clock = options.clock;
@@ -52,11 +55,21 @@ export class ConfirmedWrites {
           refused = true;
           this.#pressure.refused();
         }
-        if (tries === 1 || tries % 20 === 0) {
-          this.#logger.error('Could not store the result of a delivery; trying again', { what, tries, error });
-        }
+        this.#report(what, tries, error);
       }
       await sleep(this.#clock, Math.min(maxDelayMs, 100 * 2 ** Math.min(tries, 6)));
     }
+  }
+
+  // While NATS is away every delivery in hand fails here: one line tells it.
+  #report(what: string, tries: number, error: unknown): void {
+    const now = this.#clock.monotonic();
+    const fields = { what, tries, error };
+    if (now - this.#reportedAt < reportIntervalMs) {
+      this.#logger.debug('Could not store the result of a delivery; trying again', fields);
+      return;
+    }
+    this.#reportedAt = now;
+    this.#logger.error('Could not store the results of deliveries; trying again until they are stored', fields);
   }
 }
