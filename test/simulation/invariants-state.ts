@@ -95,6 +95,8 @@ export function checkAcked({ ledger, members, time }: World, sequence: number, c
   const skewMs = members.findLast(({ process }) => process.name === client)?.process.skewMs ?? 0;
   for (const { uid, eventID, member, at, seen } of ledger.posts) {
     if (eventID !== event?.id || member !== client || seen?.ok !== true) continue;
+    // It may have been acked because of that.
+    if (ledger.written.has(`${uid}/${eventID}`)) continue;
     const state = ledger.states.findLast((write) => write.uid === uid)?.state;
     if (state?.lastFailure === undefined || state.streak === 0) continue;
     const moved = ledger.configs.some(

@@ -63,6 +63,8 @@ export class Ledger {
   readonly configs: ConfigChange[] = [];
   /** Dead letters ever written, `uid/event id`: they may be removed with their webhook. */
   readonly deadLettered = new Set<string>();
+  /** Deliveries, `uid/event id`, that were ever written to RETRIES or BACKLOG. */
+  readonly written = new Set<string>();
   /** Deliveries, `uid/event id`, that a former owner's late write brought back. */
   readonly strays = new Set<string>();
   /** NATS did not answer. */

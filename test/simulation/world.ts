@@ -104,6 +104,7 @@ export class World {
       const attempt = message.headers['Webhook-Operator-Attempt'];
       ledger.note(`${stream} ${message.sequence} ${message.subject} ${id} attempt ${attempt}`);
       this.#checkEpoch(message, id);
+      ledger.written.add(`${parseDeliverySubject(message.subject)?.uid}/${id}`);
       if (stream === names.deadLetters) ledger.deadLettered.add(`${message.subject.split('.')[2]}/${id}`);
     }
     if (stream !== stateStream(names)) return;
