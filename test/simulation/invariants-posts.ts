@@ -41,7 +41,7 @@ export function checkDuplicates(world: World): void {
 
 function unexplainedRepeat(world: World, before: Post, repeat: Post): string | undefined {
   const { ledger, scenario } = world;
-  if (scenario.faultFree) return 'there was no fault';
+  if (scenario.faultFree && !wasTakenOver(world, before, repeat)) return 'there was no fault';
   const claims = slotClaims(world, repeat.uid);
   // The server never saw acks of event and retry: it hands both out again, and only a process that remembers knows better.
   if (scenario.network.lostAck > 0 && repeat.generation > 1) return undefined;

@@ -99,6 +99,9 @@ export function checkAcked({ ledger, members, time }: World, sequence: number, c
     if (ledger.written.has(`${uid}/${eventID}`)) continue;
     const state = ledger.states.findLast((write) => write.uid === uid)?.state;
     if (state?.lastFailure === undefined || state.streak === 0) continue;
+    // A late result of an older epoch moves no counter.
+    const sentIn = ledger.states.findLast((write) => write.uid === uid && write.at <= at)?.state.epoch;
+    if (sentIn !== state.epoch) continue;
     const moved = ledger.configs.some(
       (change) => change.uid === uid && change.at > at - 30_000 && change.at < time.now,
     );

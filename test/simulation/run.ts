@@ -58,6 +58,7 @@ export async function runScenario(scenario: Scenario): Promise<RunResult> {
   const settledAt = time.now;
   // Counts are stored within a second, copies of what was acked come back within ack_wait.
   await until(time.now + 4000);
+  while (time.now < deadline && !isSettled(world)) await until(time.now + 2000);
   if (!isSettled(world)) ledger.violated(`not settled: ${leftOver(world)}`);
   if ([...world.configs.values()].some(({ config }) => config === undefined)) {
     const ownersStayed = scenario.actions.every(({ action }) => action.kind !== 'HandOver');

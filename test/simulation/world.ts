@@ -163,6 +163,8 @@ export class World {
         this.#outage(action.forMs);
         return;
       case 'DeleteConsumer':
+        // It is made anew from the stored floor: what came after that is handed out again.
+        this.ledger.outages.push({ from: this.time.now, to: this.time.now });
         if (this.server.listConsumers(names.events).includes(`events-${action.slot}`)) {
           this.server.deleteConsumer(names.events, `events-${action.slot}`);
         }
