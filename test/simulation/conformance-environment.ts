@@ -10,10 +10,10 @@ import { SimulatedProcess, VirtualTime } from './virtual-clock.ts';
 export interface Environment {
   readonly broker: Broker;
   /** A second client of the same server. */
-  other(): Promise<Broker>;
+  readonly other: () => Promise<Broker>;
   /** The server's wall clock, in milliseconds. */
-  now(): number;
-  sleep(ms: number): Promise<void>;
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** A case of the suite, told by what it finds out about the server. */
@@ -43,18 +43,18 @@ export async function onSimulation(run: ConformanceCase, seed: number): Promise<
   const server = new SimulatedJetStream(time, random.fork(), streamOptions);
   const client = (name: string): Broker =>
     new SimulatedBroker({ server, process: new SimulatedProcess(name, time), random: random.fork() });
-  let ended = false;
+  const progress = { ended: false };
   const running = run({
     broker: client('first'),
     other: async () => client('second'),
     now: () => new SimulatedProcess('clock', time).now(),
     sleep: (ms) => time.sleep(ms),
   }).finally(() => {
-    ended = true;
+    progress.ended = true;
   });
   running.catch(() => undefined);
-  while (!ended && time.now < maxRunMs) await time.runUntil(time.now + 50);
-  if (!ended) throw new Error('The case did not come to an end');
+  while (!progress.ended && time.now < maxRunMs) await time.runUntil(time.now + 50);
+  if (!progress.ended) throw new Error('The case did not come to an end');
   await running;
 }
 

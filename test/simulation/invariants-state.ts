@@ -93,8 +93,11 @@ function checkDisabled(world: World, uid: string, writes: readonly StateWrite[])
 export function checkAcked({ ledger, members, time }: World, sequence: number, client: string): void {
   const event = ledger.events[sequence - 1];
   const skewMs = members.findLast(({ process }) => process.name === client)?.process.skewMs ?? 0;
-  for (const { uid, eventID, member, at, seen } of ledger.posts) {
+  for (const { uid, eventID, member, generation, at, seen } of ledger.posts) {
     if (eventID !== event?.id || member !== client || seen?.ok !== true) continue;
+    // A stale owner finishes what it had in flight, and has no say in STATE.
+    const slot = ledger.claims.findLast((claim) => claim.member === member && claim.generation === generation)?.slot;
+    if (ledger.claims.findLast((claim) => claim.slot === slot)?.generation !== generation) continue;
     // It may have been acked because of that.
     if (ledger.written.has(`${uid}/${eventID}`)) continue;
     const state = ledger.states.findLast((write) => write.uid === uid)?.state;
