@@ -131,7 +131,7 @@ describe('all pages', () => {
     const others = new Set(
       (
         '--filename --for --timeout --type --patch --overwrite --field-selector --output --from-literal ' +
-        '--namespace --create-namespace --set --source --id --count --project --testNamePattern'
+        '--namespace --create-namespace --set --source --id --count --project --testNamePattern --seed --runs --trace'
       )
         .split(' ')
         .concat(benchUsage.match(flagPattern) ?? []),
