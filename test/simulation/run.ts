@@ -28,7 +28,7 @@ export async function simulate(seed: number): Promise<RunResult> {
   return runScenario(scenarioOf(seed));
 }
 
-export async function runScenario(scenario: Scenario): Promise<RunResult> {
+async function runScenario(scenario: Scenario): Promise<RunResult> {
   const world = new World(scenario);
   const { time, ledger, receivers } = world;
   const until = async (end: number): Promise<void> => {

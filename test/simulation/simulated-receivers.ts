@@ -121,7 +121,7 @@ export class SimulatedReceivers {
 }
 
 /** URLs are `https://<uid>.test/<version>`. */
-export function uidOf(url: string): string {
+function uidOf(url: string): string {
   return new URL(url).hostname.replace(/\.test$/, '');
 }
 
