@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   audit,
   auditLine,
+  violations,
   type AuditedWebhook,
   type AuditInput,
   type Fault,
@@ -88,6 +89,74 @@ describe('what is owed', () => {
       held: [],
     });
     expect(result.unexpected).toEqual(foreign);
+  });
+});
+
+describe('what a webhook asked for only for a while', () => {
+  test('may have come or not', () => {
+    const world = {
+      events: [event(1), event(2, { type: 'item.changed' }), event(3, { type: 'other' })],
+      webhooks: [webhook({ formerEvents: ['item.changed'] })],
+      held: [],
+    };
+    const without = audit({ ...world, receipts: [receipt(1)] });
+    expect(without).toMatchObject({ pairs: 1, lost: [], unexpected: [] });
+    const all = audit({ ...world, receipts: [receipt(1), receipt(2), receipt(3)] });
+    expect(all).toMatchObject({ pairs: 1, delivered: 1, unexpected: [receipt(3)] });
+  });
+
+  test('is still told when it comes twice', () => {
+    const result = audit({
+      events: [event(2, { type: 'item.changed' })],
+      webhooks: [webhook({ formerEvents: ['item.changed'] })],
+      receipts: [receipt(2), receipt(2, 200)],
+      held: [],
+    });
+    expect(result.unexplained).toHaveLength(1);
+  });
+});
+
+describe('an ordered webhook', () => {
+  const orderOf = (...receipts: Receipt[]) =>
+    audit({ events: [event(1), event(2), event(3)], webhooks: [webhook({ ordered: true })], receipts, held: [] });
+
+  test('may get its latest event again, and leave one out', () => {
+    const refused = receipt(1, 100, { accepted: false });
+    expect(orderOf(refused, receipt(1, 200), receipt(3, 300), receipt(3, 400)).outOfOrder).toEqual([]);
+  });
+
+  test('may not get an older one, taken or refused', () => {
+    const late = [receipt(1, 300), receipt(2, 400, { accepted: false })];
+    expect(orderOf(receipt(1, 100), receipt(3, 200), ...late).outOfOrder).toEqual(late);
+  });
+
+  test('is the only kind whose order counts', () => {
+    const receipts = [receipt(2, 100), receipt(1, 200)];
+    const result = audit({ events: [event(1), event(2)], webhooks: [webhook()], receipts, held: [] });
+    expect(result.outOfOrder).toEqual([]);
+  });
+});
+
+describe('the violations', () => {
+  test('are none of a complete world', () => {
+    const complete = { events: [event(1)], webhooks: [webhook()], receipts: [receipt(1)], held: [] };
+    expect(violations(audit(complete))).toEqual([]);
+  });
+
+  test('name each kind with its number', () => {
+    const result = audit({
+      events: [event(1), event(2), event(3), event(4)],
+      webhooks: [webhook({ ordered: true })],
+      receipts: [receipt(3), receipt(2, 200), receipt(2, 300), receipt(9)],
+      held: [{ place: 'Backlog', uid: 'w1', sequence: 1 }],
+    });
+    expect(violations(result)).toEqual([
+      '1 lost',
+      '1 still waiting',
+      '1 repeated without a cause',
+      '1 deliveries that nobody asked for',
+      '2 out of order',
+    ]);
   });
 });
 

@@ -18,8 +18,12 @@ export interface AuditedWebhook {
   readonly name: string;
   readonly source: string;
   readonly events: readonly string[];
+  /** Patterns that it had for a while: what matches only these may have come or not. Defaults to none. */
+  readonly formerEvents?: readonly string[];
   /** Owed are the events stored after this sequence; earlier ones may have come or not. */
   readonly owedAfter: number;
+  /** Its requests must come in the order of the stream; only the latest one may come again. Defaults to false. */
+  readonly ordered?: boolean;
 }
 
 /** A request that a receiver got in full. */
@@ -104,6 +108,8 @@ export interface AuditResult {
   readonly unexplained: readonly Duplicate[];
   /** Requests of a webhook that does not exist, or with an event that it did not ask for. */
   readonly unexpected: readonly Receipt[];
+  /** Requests of ordered webhooks for an event that is older than one requested before. */
+  readonly outOfOrder: readonly Receipt[];
 }
 
 export function audit(input: AuditInput): AuditResult {
@@ -116,14 +122,16 @@ export function audit(input: AuditInput): AuditResult {
   const wanted = new Set<string>();
   const counts = { pairs: 0, delivered: 0, deadLettered: 0, waiting: 0 };
   for (const webhook of input.webhooks) {
-    const matches = matcher(webhook);
+    const isOwed = matcher(webhook.source, webhook.events);
+    const wasWanted = matcher(webhook.source, webhook.formerEvents ?? []);
     for (const event of input.events) {
-      if (!matches(event)) continue;
+      const owed = isOwed(event);
+      if (!owed && !wasWanted(event)) continue;
       wanted.add(pairKey(webhook.uid, event.id));
       const times = receipts.get(pairKey(webhook.uid, event.id)) ?? [];
       if (times[0] !== undefined) for (const exposure of exposures) exposure.add({ webhook, event }, times[0]);
       if (times.length > 1) duplicates.push(judged({ webhook, event }, times, exposures));
-      if (event.sequence <= webhook.owedAfter) continue;
+      if (!owed || event.sequence <= webhook.owedAfter) continue;
       counts.pairs += 1;
       const held = places.get(placeKey(webhook.uid, event.sequence));
       if (times.length > 0) counts.delivered += 1;
@@ -142,7 +150,22 @@ export function audit(input: AuditInput): AuditResult {
     allowedRepeats: exposures.reduce((sum, { allowed }) => sum + allowed, 0),
     unexplained: duplicates.filter(({ repeats, allowed }) => repeats > allowed),
     unexpected: input.receipts.filter(({ uid, eventID }) => !wanted.has(pairKey(uid, eventID))),
+    outOfOrder: outOfOrder(input),
   };
+}
+
+function outOfOrder({ webhooks, events, receipts }: AuditInput): Receipt[] {
+  const latest = new Map(webhooks.filter(({ ordered }) => ordered === true).map(({ uid }) => [uid, 0]));
+  if (latest.size === 0) return [];
+  const sequences = new Map(events.map(({ id, sequence }) => [id, sequence]));
+  const found: Receipt[] = [];
+  for (const receipt of receipts.filter(({ uid }) => latest.has(uid)).sort((a, b) => a.time - b.time)) {
+    const sequence = sequences.get(receipt.eventID);
+    if (sequence === undefined) continue;
+    if (sequence < (latest.get(receipt.uid) ?? 0)) found.push(receipt);
+    else latest.set(receipt.uid, sequence);
+  }
+  return found;
 }
 
 /** Which deliveries a fault may repeat, and how many of them were spent. */
@@ -240,19 +263,31 @@ function placesOf(held: readonly HeldDelivery[]): ReadonlyMap<string, ReadonlySe
 }
 
 /** What a webhook asks for: `*` stands for one token, `>` for one or more at the end. */
-function matcher(webhook: AuditedWebhook): (event: StoredEvent) => boolean {
-  const patterns = webhook.events.map((pattern) => {
+function matcher(webhookSource: string, events: readonly string[]): (event: StoredEvent) => boolean {
+  const patterns = events.map((pattern) => {
     const tokens = pattern.split('.').map((token) => {
       if (token === '*') return '[^.]+';
       return token === '>' ? '.+' : token.replaceAll(/[^A-Za-z0-9_-]/g, String.raw`\$&`);
     });
     return new RegExp(`^${tokens.join(String.raw`\.`)}$`);
   });
-  return ({ source, type }) => source === webhook.source && patterns.some((pattern) => pattern.test(type));
+  return ({ source, type }) => source === webhookSource && patterns.some((pattern) => pattern.test(type));
 }
 
 const pairKey = (uid: string, eventID: string): string => `${uid} ${eventID}`;
 const placeKey = (uid: string, sequence: number): string => `${uid} ${sequence}`;
+
+/** What breaks the promises that hold after every run that was settled: in words, one each. */
+export function violations(result: AuditResult): readonly string[] {
+  const { lost, waiting, unexplained, unexpected, outOfOrder: disordered } = result;
+  return [
+    ...(lost.length > 0 ? [`${lost.length} lost`] : []),
+    ...(waiting > 0 ? [`${waiting} still waiting`] : []),
+    ...(unexplained.length > 0 ? [`${unexplained.length} repeated without a cause`] : []),
+    ...(unexpected.length > 0 ? [`${unexpected.length} deliveries that nobody asked for`] : []),
+    ...(disordered.length > 0 ? [`${disordered.length} out of order`] : []),
+  ];
+}
 
 /** One line for people. */
 export function auditLine(name: string, result: AuditResult, durationMs: number): string {

@@ -10,6 +10,7 @@ export interface RecordedDelivery {
   /** Of the event, as the request says. */
   readonly attempt: number;
   readonly time: number;
+  /** 0 when it was not answered. */
   readonly status: number;
 }
 
@@ -18,6 +19,9 @@ export interface Answer {
   readonly status?: number;
   /** Defaults to 0. */
   readonly delayMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** There is no answer at all. */
+  readonly refusal?: 'hang' | 'reset';
 }
 
 /** Decides what a delivery is answered. */
@@ -33,6 +37,8 @@ export interface RecordingReceiver {
   close(): Promise<void>;
 }
 
+const keptRequests = 1000;
+
 export async function startRecordingReceiver(): Promise<RecordingReceiver> {
   const receiver = await startReceiver();
   const deliveries: RecordedDelivery[] = [];
@@ -47,9 +53,11 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     const { eventID, time } = request;
     const attempt = Number(request.headers['webhook-attempt']);
     const delivery = { webhook: `${namespace}/${name}`, endpoint, eventID, attempt, time };
-    const { status = 200, delayMs = 0 } = policy(delivery);
-    deliveries.push({ ...delivery, status });
-    return { kind: 'respond', status, delayMs };
+    // Bodies and headers of hours of load would fill the memory.
+    if (receiver.requests.length >= keptRequests) receiver.forget();
+    const { status = 200, delayMs = 0, headers = {}, refusal } = policy(delivery);
+    deliveries.push({ ...delivery, status: refusal === undefined ? status : 0 });
+    return refusal === undefined ? { kind: 'respond', status, delayMs, headers } : { kind: refusal };
   });
   return {
     url: receiver.url,

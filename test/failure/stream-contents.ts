@@ -33,10 +33,12 @@ export interface PlacedDelivery extends HeldDelivery {
 
 const places = { RetrySchedule: 'Retry', RetryDue: 'Retry', Backlog: 'Backlog', DeadLetter: 'DeadLetter' } as const;
 
+const deliveryStreams: readonly string[] = [names.retries, names.backlog, names.deadLetters];
+
 /** All that lies in RETRIES, BACKLOG and DEADLETTERS. */
-export async function heldDeliveries(broker: NatsBroker): Promise<PlacedDelivery[]> {
+export async function heldDeliveries(broker: NatsBroker, streams = deliveryStreams): Promise<PlacedDelivery[]> {
   const held: PlacedDelivery[] = [];
-  for (const stream of [names.retries, names.backlog, names.deadLetters]) {
+  for (const stream of streams) {
     for await (const message of messagesOf(broker, stream)) {
       const subject: DeliverySubject | undefined = parseDeliverySubject(message.subject);
       if (subject === undefined) throw new Error(`${stream} holds a message on ${message.subject}`);
@@ -69,6 +71,10 @@ export interface Claim {
   readonly slot: number;
   readonly member: string;
   readonly generation: number;
+  /** Given up by will. */
+  readonly released?: boolean;
+  /** Given up with work in hand. */
+  readonly unsettled?: boolean;
 }
 
 /** The claims on all slots, by slot. */
@@ -78,13 +84,19 @@ export async function claims(broker: NatsBroker): Promise<Claim[]> {
     const subject = parseStateSubject(names, message.subject);
     if (subject?.key !== 'owner') continue;
     const claim = JSON.parse(Buffer.from(message.data).toString('utf8')) as Omit<Claim, 'slot'>;
-    found.push({ slot: subject.slot, member: claim.member, generation: claim.generation });
+    found.push({ ...claim, slot: subject.slot });
   }
   return found.sort((a, b) => a.slot - b.slot);
 }
 
-/** Why work is not done yet; undefined when every event is settled and nothing waits in RETRIES or BACKLOG. */
-export async function unsettled(broker: NatsBroker): Promise<string | undefined> {
+/**
+ * Why work is not done yet; undefined when every event is settled and nothing waits in RETRIES or BACKLOG.
+ * @param ignored uids whose deliveries may wait: those of deleted Webhooks are swept later
+ */
+export async function unsettled(
+  broker: NatsBroker,
+  ignored: ReadonlySet<string> = new Set(),
+): Promise<string | undefined> {
   const reasons: string[] = [];
   for (const stream of [names.events, names.retries]) {
     let [pending, unacked] = [0, 0];
@@ -95,9 +107,10 @@ export async function unsettled(broker: NatsBroker): Promise<string | undefined>
     }
     if (pending + unacked > 0) reasons.push(`${stream}: ${pending} not handed out, ${unacked} not acknowledged`);
   }
-  for (const stream of [names.retries, names.backlog]) {
-    const { messages } = await broker.streamState(stream);
-    if (messages > 0) reasons.push(`${stream} holds ${messages}`);
+  const waiting = (await heldDeliveries(broker, [names.retries, names.backlog])).filter(({ uid }) => !ignored.has(uid));
+  for (const place of ['Retry', 'Backlog']) {
+    const count = waiting.filter((one) => one.place === place).length;
+    if (count > 0) reasons.push(`${count} wait in the ${place}`);
   }
   return reasons.length === 0 ? undefined : reasons.join('; ');
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { claims } from '../stream-contents.ts';
-import { Stand, until } from '../stand.ts';
+import { Stand } from '../stand.ts';
+import { until } from '../until.ts';
 
 const namespaces = ['team-a', 'team-b', 'team-c', 'team-d', 'team-e', 'team-f', 'team-g', 'team-h'];
 const webhooks = namespaces.map((namespace) => ({ namespace, name: 'steady' }));

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Stand, until } from '../stand.ts';
+import { Stand } from '../stand.ts';
+import { until } from '../until.ts';
 
 const gone = { namespace: 'team-a', name: 'gone' };
 const healthy = { namespace: 'team-a', name: 'healthy' };

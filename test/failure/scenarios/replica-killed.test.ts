@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { claims } from '../stream-contents.ts';
 import { mixedAnswers, mixedWebhooks } from '../mixed-load.ts';
-import { memberOf, Stand, until } from '../stand.ts';
+import { memberOf, Stand } from '../stand.ts';
+import { until } from '../until.ts';
 
 const namespaces = ['team-a', 'team-b', 'team-c', 'team-d', 'team-e', 'team-f', 'team-g', 'team-h'];
 const webhooks = mixedWebhooks(namespaces);

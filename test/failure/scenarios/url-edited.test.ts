@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Stand, until } from '../stand.ts';
+import { Stand } from '../stand.ts';
+import { until } from '../until.ts';
 
 const events = 300;
 
