@@ -20,7 +20,7 @@ export interface Permission {
 export const sharedFiles = ['src/errors.ts', 'src/clock.ts', 'src/logger.ts', 'src/version.ts'];
 
 /** Wiring: may import everything, and nobody imports it. */
-export const wiring = ['src/main.ts', 'src/operator.ts'];
+export const wiring = ['src/exit-codes.ts', 'src/main.ts', 'src/operator.ts'];
 
 const sockets = ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram', 'node:dns'];
 const http = ['node:http', 'node:https', 'node:http2', 'undici'];

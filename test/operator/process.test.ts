@@ -48,6 +48,7 @@ test('help names every flag, and the version is the package’s', async () => {
 test('bad configuration ends the process with 2, all problems named at once', async () => {
   const { code, stderr } = await run('--partitions=0', '--nats-url=http://x', '--nonsense=1', '--log-level=loud');
   expect(code).toBe(2);
+  expect(stderr).toMatch(/^WHO_CONFIG_INVALID: /);
   for (const flag of ['--partitions', '--nats-url', '--nonsense', '--log-level']) expect(stderr).toContain(flag);
 });
 
