@@ -11,6 +11,7 @@ import { defaultStreamNames } from '../../src/jetstream/subjects.ts';
 import { metricDeclarations } from '../../src/ops/metric-declarations.ts';
 import { optionRows } from '../../src/ops/option-table.ts';
 import { usage as benchUsage } from '../bench/options.ts';
+import { usage as chaosUsage } from '../chaos/options.ts';
 import { codeBlocks, pages, projectRoot, readPage, tableRows } from './markdown.ts';
 import { readCRD, schemaPaths } from './schema-paths.ts';
 
@@ -93,6 +94,13 @@ describe('docs/delivery.md', () => {
   });
 });
 
+describe('docs/metrics.md', () => {
+  const names = new Set(quoted(readPage('docs/metrics.md')));
+  test.each(lossReasons)('has the loss reason %s', (reason) => {
+    expect(names).toContain(reason);
+  });
+});
+
 describe('fields of the API', () => {
   const specs = [
     { page: 'docs/webhook.md', crd: 'webhooks', pages: ['docs/webhook.md', 'docs/webhook-class.md'] },
@@ -134,7 +142,7 @@ describe('all pages', () => {
         '--namespace --create-namespace --set --source --id --count --project --testNamePattern --seed --runs --trace'
       )
         .split(' ')
-        .concat(benchUsage.match(flagPattern) ?? []),
+        .concat([benchUsage, chaosUsage].flatMap((usage) => usage.match(flagPattern) ?? [])),
     );
     const named = all.match(flagPattern) ?? [];
     // `--nats-…` stands for all that begin so.
