@@ -32,8 +32,17 @@ describe('faultOf', () => {
   ])('%s is %s; the message names the receiver, not the text of the error', (code, reason) => {
     const fault = faultOf(coded(code), authority);
     expect(fault.reason).toBe(reason);
-    expect(fault.message).toContain(authority);
+    expect(fault.message).toContain(reason === 'DNSError' ? 'crm.example.com' : authority);
     expect(fault.message).not.toContain('secret');
+  });
+
+  test('a name that does not resolve is named without the port', () => {
+    expect(faultOf(coded('ENOTFOUND'), authority).message).toBe(
+      'the name crm.example.com does not resolve to an address: check the host in the URL',
+    );
+    expect(faultOf(coded('EAI_AGAIN'), authority).message).toBe(
+      'the resolver could not answer for the name crm.example.com',
+    );
   });
 
   test('an unknown code is part of the message', () => {

@@ -58,6 +58,11 @@ export function isReset(error: unknown): boolean {
   return faultsByCode.get(code)?.reason === 'ConnectionReset' && !stringProperty(error, 'message').startsWith('bad ');
 }
 
+/** Without the port, of which the resolver knows nothing. */
+function hostOf(authority: string): string {
+  return authority.replace(/:\d+$/, '');
+}
+
 interface KnownFault {
   readonly reason: ErrorReason;
   readonly message: (authority: string) => string;
@@ -73,11 +78,11 @@ const reset: KnownFault = {
 };
 const unknownName: KnownFault = {
   reason: 'DNSError',
-  message: (authority) => `the name of ${authority} does not resolve to an address: check the host in the URL`,
+  message: (authority) => `the name ${hostOf(authority)} does not resolve to an address: check the host in the URL`,
 };
 const resolverFailed: KnownFault = {
   reason: 'DNSError',
-  message: (authority) => `the resolver could not answer for the name of ${authority}`,
+  message: (authority) => `the resolver could not answer for the name ${hostOf(authority)}`,
 };
 const connectTimeout: KnownFault = {
   reason: 'Timeout',

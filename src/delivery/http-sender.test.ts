@@ -261,7 +261,7 @@ describe('no response', () => {
   test('a name that does not exist', async () => {
     const result = await newSender().send(post('http://receiver.invalid/'));
     expect(result).toMatchObject({ kind: 'Error', reason: 'DNSError' });
-    expect(text(result)).toContain('receiver.invalid:80');
+    expect(text(result)).toContain('the name receiver.invalid ');
   });
 });
 
