@@ -3,7 +3,7 @@
  * documentation is checked against it. Reasons are part of the API: add, never rename.
  */
 export const eventReasons = {
-  Verified: { type: 'Normal', meaning: 'The URL has proved itself; deliveries begin.' },
+  Verified: { type: 'Normal', meaning: 'The URL has proved itself, or the class asks for no proof; deliveries begin.' },
   VerificationFailed: { type: 'Warning', meaning: 'A try to verify the URL failed; the note says how.' },
   DeliveryFailing: {
     type: 'Warning',

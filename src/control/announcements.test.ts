@@ -24,8 +24,18 @@ const time = '2026-01-01T00:00:00Z';
 
 test.each<[Transition, [string, string, string] | undefined, [string, object] | undefined]>([
   [
-    { kind: 'Verified' },
+    { kind: 'Verified', reason: 'ChallengeAnswered' },
     ['Verified', 'Verify', 'The URL has proved itself: events are delivered from now on.'],
+    ['verified', {}],
+  ],
+  [
+    { kind: 'Verified', reason: 'HandshakeAnswered' },
+    ['Verified', 'Verify', 'The URL has proved itself: events are delivered from now on.'],
+    ['verified', {}],
+  ],
+  [
+    { kind: 'Verified', reason: 'NotRequired' },
+    ['Verified', 'Verify', 'The class asks for no verification: events are delivered from now on.'],
     ['verified', {}],
   ],
   [
@@ -114,12 +124,12 @@ test('Only types that start with webhook-operator. are the operator’s own', ()
 
 test('A failed verification is an Event, with the reason and what comes next', () => {
   const failed = { reason: 'Timeout', message: 'no answer within 10 s' } as const;
-  expect(announceVerificationFailure(failed, 15_000)).toEqual({
+  expect(announceVerificationFailure(failed, start + 15_000)).toEqual({
     event: {
       reason: 'VerificationFailed',
       type: 'Warning',
       action: 'Verify',
-      note: 'Timeout: no answer within 10 s; it is tried again in 15s',
+      note: 'Timeout: no answer within 10 s; it is tried again at 2026-01-01T00:00:15Z',
     },
   });
   expect(announceVerificationFailure(failed, undefined).event?.note).toBe(
@@ -129,7 +139,7 @@ test('A failed verification is an Event, with the reason and what comes next', (
 
 test('A note has at most 1024 bytes and one line', () => {
   const message = `first\nsecond ${'ü'.repeat(2000)}`;
-  const { event } = announceVerificationFailure({ reason: 'HTTPStatus', message }, 1000);
+  const { event } = announceVerificationFailure({ reason: 'HTTPStatus', message }, start);
   expect(Buffer.byteLength(event?.note ?? '')).toBeLessThanOrEqual(1024);
   expect(event?.note).toMatch(/^HTTPStatus: first second üü/);
 });

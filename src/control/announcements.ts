@@ -1,12 +1,11 @@
 /** What the world hears of a fact: Kubernetes Events for who runs `kubectl describe`, operational events for programs. */
 import { eventReasons, type EventReason } from '../api/event-reasons.ts';
 import { annotations } from '../api/metadata.ts';
-import { formatDuration } from '../api/duration.ts';
 import { formatTime } from '../api/time.ts';
 import { printableText } from '../delivery/printable.ts';
 import type { LossReason } from '../delivery/lane-services.ts';
 import type { ReactivateBy } from '../delivery/webhook-config.ts';
-import type { FailureRecord, Transition } from '../delivery/webhook-state.ts';
+import type { FailureRecord, Transition, Verification } from '../delivery/webhook-state.ts';
 import type { VerificationFailure } from '../delivery/verification.ts';
 import { eventSubject } from '../jetstream/subjects.ts';
 import type { AnnouncedWebhook, Announcement, EventNote, OperationalEvent } from './announcement.ts';
@@ -42,7 +41,7 @@ function transitionOf(webhook: AnnouncedWebhook, transition: Transition, now: nu
   switch (transition.kind) {
     case 'Verified':
       return {
-        event: noteOf('Verified', 'Verify', 'The URL has proved itself: events are delivered from now on.'),
+        event: noteOf('Verified', 'Verify', `${proofs[transition.reason]}: events are delivered from now on.`),
         operational: publish('verified', {}),
       };
     case 'Failing': {
@@ -80,21 +79,27 @@ function transitionOf(webhook: AnnouncedWebhook, transition: Transition, now: nu
   }
 }
 
+const proofs = {
+  ChallengeAnswered: 'The URL has proved itself',
+  HandshakeAnswered: 'The URL has proved itself',
+  NotRequired: 'The class asks for no verification',
+} as const satisfies Record<Verification['reason'], string>;
+
 const reactivators: Readonly<Record<ReactivateBy, string>> = {
   Toggle: 'spec.suspend: true',
   Annotation: `a new value of the annotation ${annotations.reactivate}`,
   URLChange: 'another URL',
 };
 
-/** @param nextTryInMs undefined when it was the last try. */
+/** @param nextTryAt milliseconds since the epoch; undefined when it was the last try. */
 export function announceVerificationFailure(
   failure: { readonly reason: VerificationFailure; readonly message: string },
-  nextTryInMs: number | undefined,
+  nextTryAt: number | undefined,
 ): Announcement {
   const next =
-    nextTryInMs === undefined
+    nextTryAt === undefined
       ? 'it is not tried again before the spec or the annotation changes'
-      : `it is tried again in ${formatDuration(nextTryInMs)}`;
+      : `it is tried again at ${formatTime(nextTryAt)}`;
   return { event: noteOf('VerificationFailed', 'Verify', `${failure.reason}: ${failure.message}; ${next}`) };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { formatTime } from '../api/time.ts';
 import type { EventContent } from '../delivery/delivery.ts';
 import { BrokerError, type Broker } from '../jetstream/broker.ts';
 import { ManualClock } from '../kubernetes/testing/manual-clock.ts';
@@ -37,7 +38,7 @@ const unavailable = () => new BrokerError('Unavailable', 'no answer');
 
 test('a transition becomes a Kubernetes Event about the Webhook, and an operational event', async () => {
   const fixture = new Fixture();
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   await fixture.pass(0);
   expect(fixture.events).toMatchObject([
     {
@@ -69,16 +70,12 @@ test('what comes of an operational event is not published again, or it would nev
 test('a failed try to verify says when the next one comes', () => {
   const fixture = new Fixture();
   const lastFailure = { reason: 'Timeout', message: 'no answer within 10 s' } as const;
+  const nextTryAt = fixture.clock.now() + 5000;
   fixture.announcer.verificationFailed('u', { tries: 0, exhausted: false });
-  fixture.announcer.verificationFailed('u', {
-    tries: 1,
-    lastFailure,
-    nextTryAt: fixture.clock.now() + 5000,
-    exhausted: false,
-  });
+  fixture.announcer.verificationFailed('u', { tries: 1, lastFailure, nextTryAt, exhausted: false });
   fixture.announcer.verificationFailed('u', { tries: 30, lastFailure, exhausted: true });
   expect(fixture.events.map(({ note }) => note)).toEqual([
-    expect.stringContaining('tried again in 5s'),
+    expect.stringContaining(`tried again at ${formatTime(nextTryAt)}`),
     expect.stringContaining('not tried again'),
   ]);
 });
@@ -113,7 +110,7 @@ test('a stop tells what was collected, and a Webhook that is gone is told nothin
 test('nothing is told of a Webhook that another replica speaks for', async () => {
   const fixture = new Fixture();
   fixture.ours = false;
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   const lastFailure = { reason: 'Timeout', message: 'no answer' } as const;
   fixture.announcer.verificationFailed('u', { tries: 1, lastFailure, exhausted: false });
   fixture.announcer.deadLettered('u', content, { reason: 'HTTPStatus', message: 'status 500' });
@@ -125,20 +122,20 @@ test('nothing is told of a Webhook that another replica speaks for', async () =>
 test('publishing is tried a few times while NATS does not answer, and not again when it refuses', async () => {
   const fixture = new Fixture();
   fixture.faults = [unavailable(), unavailable()];
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   await fixture.pass(0);
   for (let tries = 0; tries < 2; tries += 1) await fixture.pass(2000);
   expect(fixture.published).toHaveLength(1);
 
   fixture.faults = [new BrokerError('Rejected', 'not permitted')];
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   fixture.faults.push(...Array.from({ length: 5 }, unavailable));
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   await fixture.pass(0);
   for (let tries = 0; tries < 6; tries += 1) await fixture.pass(2000);
   expect(fixture.published).toHaveLength(1);
   fixture.faults = [new Error('a defect')];
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   await fixture.pass(0);
   expect(fixture.published).toHaveLength(1);
 });
@@ -146,7 +143,7 @@ test('publishing is tried a few times while NATS does not answer, and not again 
 test('a stop does not wait for a NATS that does not answer', async () => {
   const fixture = new Fixture();
   fixture.faults = Array.from({ length: 5 }, unavailable);
-  fixture.announcer.transitioned('u', [{ kind: 'Verified' }], undefined);
+  fixture.announcer.transitioned('u', [{ kind: 'Verified', reason: 'ChallengeAnswered' }], undefined);
   await fixture.announcer.stop();
   expect(fixture.faults).toHaveLength(4);
 });

@@ -53,8 +53,7 @@ export class Announcer {
   verificationFailed(uid: string, { lastFailure, nextTryAt }: VerificationProgress): void {
     const webhook = this.#options.webhookOf(uid);
     if (webhook === undefined || lastFailure === undefined) return;
-    const nextTryInMs = nextTryAt === undefined ? undefined : nextTryAt - this.#options.clock.now();
-    this.#announce(webhook, announceVerificationFailure(lastFailure, nextTryInMs));
+    this.#announce(webhook, announceVerificationFailure(lastFailure, nextTryAt));
   }
 
   deadLettered(uid: string, content: EventContent, { reason, message }: LastFailure): void {

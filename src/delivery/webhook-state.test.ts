@@ -28,7 +28,7 @@ describe('a verification', () => {
   test('makes events owed from the point noted', () => {
     const change = verified(webhookState(), verification, { stream: 's', sequence: 7 });
     expect(change.state).toMatchObject({ verification, owed: { stream: 's', sequence: 7 } });
-    expect(change.transitions).toEqual([{ kind: 'Verified' }]);
+    expect(change.transitions).toEqual([{ kind: 'Verified', reason: 'ChallengeAnswered' }]);
   });
 
   test('of a second URL leaves the point where it was: what came meanwhile was held', () => {

@@ -87,7 +87,7 @@ export interface WebhookState {
 
 /** What a change of state means to the world: a Kubernetes Event, an operational event, a metric. */
 export type Transition =
-  | { readonly kind: 'Verified' }
+  | { readonly kind: 'Verified'; readonly reason: Verification['reason'] }
   | { readonly kind: 'Failing'; readonly failure: FailureRecord; readonly streak: number }
   | { readonly kind: 'Warned'; readonly streak: number }
   | { readonly kind: 'Healthy' }
@@ -190,7 +190,7 @@ function restartedHead(ordered: OrderedPosition): OrderedPosition {
 export function verified(state: WebhookState, verification: Verification, owed: Owed): Change {
   return {
     state: { ...state, verification, owed: state.owed ?? owed },
-    transitions: [{ kind: 'Verified' }],
+    transitions: [{ kind: 'Verified', reason: verification.reason }],
   };
 }
 
