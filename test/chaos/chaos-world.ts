@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect } from '@nats-io/transport-node';
 import { openApiAccess } from '../failure/api-access.ts';
-import { ExposureRecorder } from '../failure/exposure-recorder.ts';
+import { watchExposures, type ExposureRecorder } from '../failure/exposure-recorder.ts';
 import { mixedWebhooks } from '../failure/mixed-load.ts';
 import type { Producer } from '../failure/producer.ts';
 import { Stand, type OnEnd, type WebhookSpec } from '../failure/stand.ts';
@@ -65,11 +64,7 @@ export class ChaosWorld {
     ];
     await stand.createWebhooks(webhooks);
     await stand.waitForOwners(replicas.map(({ process }) => process));
-    const recorder = new ExposureRecorder(stand);
-    const servers = stand.natsServers.map(({ url }) => url);
-    const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 10 });
-    onEnd(() => connection.close());
-    await recorder.start(connection);
+    const recorder = await watchExposures(stand, onEnd);
     const producer = await stand.startProducer({ sources: namespaces, types });
     producer.run(eventsPerSecond);
     return new ChaosWorld({ stand, recorder, producer, replicas, guest, webhooks });

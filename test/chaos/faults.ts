@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { defaultStreamNames } from '../../src/jetstream/subjects.ts';
 import type { WebhookSpec } from '../failure/stand.ts';
+import { leaderOf } from '../failure/stream-contents.ts';
 import type { SeededRandom } from '../simulation/seeded-random.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { moods, type Mood } from './receiver-moods.ts';
@@ -114,7 +115,7 @@ const killNats: Plan = (world, random) => {
     on: ['NATS'],
     happen: async () => {
       const { stand, recorder } = world;
-      const leader = isCluster ? await leaderOf(world, stream) : undefined;
+      const leader = isCluster ? await leaderOf(stand.broker, stream) : undefined;
       const server = stand.natsServers.find(({ name }) => name === leader) ?? stand.nats;
       const from = Date.now();
       await (isGraceful ? server.stop() : server.kill());
@@ -126,14 +127,6 @@ const killNats: Plan = (world, random) => {
     },
   };
 };
-
-async function leaderOf({ stand }: ChaosWorld, stream: string): Promise<string> {
-  interface Led {
-    readonly cluster: { readonly leader: string };
-  }
-  const info = await stand.broker.api.request<Led>(`STREAM.INFO.${stream}`, undefined, `Look at ${stream}`);
-  return info.cluster.leader;
-}
 
 const stopApiServer: Plan = (world, random) => {
   const away = seconds(random, 2, 60);

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { NatsBroker } from '../../src/jetstream/nats-broker.ts';
 import { defaultStreamNames, parseStateSubject } from '../../src/jetstream/subjects.ts';
 import type { Books } from './books.ts';
 import { claims, heldDeliveries, unackedRanges, type Claim, type PlacedDelivery } from './stream-contents.ts';
 import type { UnackedRange } from './audit.ts';
+import type { OnEnd, Stand } from './stand.ts';
 
 /** A new owner works 5 s after it took the slot: what it may repeat is there until then. */
 const takeoverMomentsMs = [0, 1500, 3000, 4500];
@@ -28,8 +29,8 @@ export class ExposureRecorder {
     this.#books = options.books;
   }
 
-  /** @param connection of its own; a claim is seen when it is written */
-  async start(connection: NatsConnection): Promise<void> {
+  /** A claim is seen when it is written. */
+  async follow(connection: NatsConnection): Promise<void> {
     const names = defaultStreamNames;
     connection.subscribe(`$KV.${names.stateBucket}.*.owner`, {
       callback: (_, message) => {
@@ -112,6 +113,16 @@ export class ExposureRecorder {
   async settled(): Promise<void> {
     while (this.#work.size > 0) await Promise.all(this.#work);
   }
+}
+
+/** Follows the claims until the end. Call it once the slots have found their owners. */
+export async function watchExposures(stand: Stand, onEnd: OnEnd): Promise<ExposureRecorder> {
+  const servers = stand.natsServers.map(({ url }) => url);
+  const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 10 });
+  onEnd(() => connection.close());
+  const recorder = new ExposureRecorder(stand);
+  await recorder.follow(connection);
+  return recorder;
 }
 
 /** One range a partition: what was not acknowledged at any of the moments. */

@@ -115,6 +115,14 @@ export async function unsettled(
   return reasons.length === 0 ? undefined : reasons.join('; ');
 }
 
+/** The server that leads a stream of a cluster. */
+export async function leaderOf(broker: NatsBroker, stream: string): Promise<string> {
+  interface Led {
+    readonly cluster: { readonly leader: string };
+  }
+  return (await broker.api.request<Led>(`STREAM.INFO.${stream}`, undefined, `Look at ${stream}`)).cluster.leader;
+}
+
 function consumerInfo(broker: NatsBroker, stream: string, durable: string): Promise<ConsumerInfo> {
   return broker.api.request(`CONSUMER.INFO.${stream}.${durable}`, undefined, `Look at ${durable}`);
 }
