@@ -43,7 +43,7 @@ const specSchema = z.object({
     .min(1)
     .max(4096)
     .describe(
-      'filter is a CEL expression over type, data, headers, id and time; only events for which it is true are delivered. At most 4096 characters. An error while it is evaluated means no match. Example: data.columnId == "status".',
+      'filter is a CEL expression over type, data, headers, id and time; only events for which it is true are delivered. At most 4096 characters. An error while it is evaluated means no match. Example: has(data.columnId) && data.columnId == "status".',
     )
     .optional(),
   headers: headersSchema.describe('headers are added to each request, the challenge included. At most 32.').optional(),
