@@ -56,7 +56,8 @@ helm show crds helm/webhook-operator | kubectl apply --server-side --force-confl
 \`\`\`
 
 or \`crds.manage: true\`, which makes them objects of the release; pass \`--take-ownership\` to Helm the first time. Unless \`crds.keep\`
-is false, they stay when the release is uninstalled, and so do all Webhooks.
+is false, they stay when the release is uninstalled, and so do all Webhooks. The chart's classes go with
+it: until it is installed again, their Webhooks say \`ClassNotFound\`, or what they said last when the operator was gone first.
 
 ## Values
 
