@@ -12,6 +12,15 @@ function fail(message: string, code: number): never {
   process.exit(code);
 }
 
+function isJSON(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function readArguments() {
   try {
     const { values, positionals } = parseArgs({
@@ -26,7 +35,7 @@ function readArguments() {
     const count = Number(values.count);
     if (type === undefined || rest.length > 0 || !Number.isInteger(count) || count < 1) fail(usage, 2);
     if (count > 1 && values.id !== undefined) fail('--id names one event: leave it out with --count', 2);
-    JSON.parse(body);
+    if (!isJSON(body)) fail(`<JSON>: the event's data must be JSON, and this is not: ${body}\n${usage}`, 2);
     return { source: values.source, id: values.id, type, body, count };
   } catch (error) {
     return fail(`${messageOf(error)}\n${usage}`, 2);

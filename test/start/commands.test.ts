@@ -16,7 +16,7 @@ describe('npm run event', () => {
 
   test.each([
     [[], 'usage: '],
-    [['item.created', '{no JSON'], 'JSON'],
+    [['item.created', 'not json'], "<JSON>: the event's data must be JSON, and this is not: not json"],
     [['item.created', '{}', 'more'], 'usage: '],
     [['--count', '0', 'item.created'], 'usage: '],
     [['--count', '2', '--id', 'a', 'item.created'], '--id names one event'],
