@@ -131,18 +131,20 @@ Three things to try:
   1. Publish an event; the receiver prints it here.
        npm run event -- item.created '{"id":3,"columnId":"status"}'
 
-  2. Make the receiver answer 500, publish again, and watch the streak.
-     Retries come after 2, 5 and 15 s; 12 failures in a row disable.
+  2. Make the receiver answer 500, and publish three events at once.
+     Each is tried again after 2, 5, 15, 30 and 60 s. After about 22 s the
+     12th failure in a row disables the webhook; describe says why.
        npm run receiver -- fail
-       npm run event -- item.created '{"id":4}'
+       npm run event -- item.created '{"id":4}' --count 3
        kubectl describe webhook example
 
-  3. Make it answer 200 again: what failed arrives at its next attempt.
-     If a webhook was disabled meanwhile, toggle it.
+  3. Make it answer 200 again, and toggle the webhook, which re-enables it:
+     what was held arrives.
        npm run receiver -- ok
        kubectl patch webhook example --type=merge --patch='{"spec":{"suspend":true}}'
        kubectl patch webhook example --type=merge --patch='{"spec":{"suspend":false}}'
 
   Metrics of the operator: ${operator.metricsUrl}
+  Its log:                 tail -f ${operator.logFile}
 `;
 }

@@ -30,6 +30,8 @@ export interface OperatorProcess {
   readonly pid: number;
   readonly probesUrl: string;
   readonly metricsUrl: string;
+  /** Goes when this process ends. */
+  readonly logFile: string;
   /** What it has logged so far. */
   logs(): LogLine[];
   /** Resolves with the first line whose message is `message`; rejects after `timeoutMs` (defaults to 30 s). */
@@ -97,6 +99,7 @@ function control(
   return {
     ...urls,
     pid: child.pid,
+    logFile,
     exited: child.exited,
     logs,
     waitForLog: async (message, timeoutMs = 30_000) => {
