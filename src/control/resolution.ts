@@ -39,6 +39,8 @@ export interface ResolveInput {
   readonly secrets: SecretPort;
   /** Whether this webhook is among the ordered ones that the install takes (the oldest 200); meaningless for others. */
   readonly orderedAdmitted: boolean;
+  /** Whether the webhook is worked in order, as it was when it was first seen; undefined while that is not known here. */
+  readonly boundOrdered?: boolean | undefined;
   /** What this webhook came to the last time: parts that did not change are taken over from it, the same objects. */
   readonly previous?: Resolution | undefined;
 }

@@ -300,3 +300,21 @@ test('A changed Secret changes the configuration at the same generation', async 
   expect(config?.target?.headers).toEqual([['Authorization', 'after']]);
   expect(config?.target?.network).toBe(previous.config?.target?.network);
 });
+
+test('A webhook keeps the order in which it was first seen, and says that it can not change', async () => {
+  const changed = await resolve({ spec: spec({ delivery: { ordered: true } }) }, { boundOrdered: false });
+  expect(changed.config).toMatchObject({ hold: 'InvalidSpec', delivery: { ordered: false } });
+  expect(changed.hold?.message).toContain('delivery.ordered is true by spec and class, and was false');
+  const same = await resolve(
+    { spec: spec({ delivery: { ordered: true } }) },
+    { boundOrdered: true, orderedAdmitted: false },
+  );
+  expect(same.hold).toBeUndefined();
+  expect(same.config?.delivery.ordered).toBe(true);
+});
+
+test('An ordered webhook whose class nobody knows stays ordered', async () => {
+  const unknown = await resolve({}, { boundOrdered: true, findClass: () => undefined });
+  expect(unknown.hold?.reason).toBe('ClassNotFound');
+  expect(unknown.config?.delivery.ordered ?? true).toBe(true);
+});

@@ -30,9 +30,11 @@ export async function resolveWebhook(input: ResolveInput): Promise<Resolution> {
   const { metadata, spec } = webhook;
   const binding = bindClass(webhook, input);
   const classSpec = binding.known?.class.spec ?? unknownClass;
-  const delivery = deliveryOf(binding, classSpec, spec);
+  const wanted = deliveryOf(binding, classSpec, spec);
+  // The class may have changed, or be another one: what was once in order stays so, and says that it can't be otherwise.
+  const delivery = { ...wanted, ordered: input.boundOrdered ?? wanted.ordered };
   const filter = filterOf(spec.filter, previous?.config?.filter);
-  const specHold = specHoldOf(input, binding, delivery, filter.problems);
+  const specHold = specHoldOf(input, binding, wanted, filter.problems);
   const refs = secretRefsOf(spec);
   const lookups = specHold === undefined ? await readSecrets(metadata.namespace, refs, input.secrets) : undefined;
   const readFailed = lookups !== undefined && [...lookups.values()].some(({ outcome }) => outcome === 'Unreadable');
@@ -42,7 +44,7 @@ export async function resolveWebhook(input: ResolveInput): Promise<Resolution> {
   }
   const parts = lookups === undefined ? withoutTarget(spec) : targetOf(classSpec, spec, lookups);
   const hold = specHold ?? secretHoldOf(parts) ?? suspendHoldOf(spec, delivery);
-  const refused = delivery.ordered && !input.orderedAdmitted;
+  const refused = delivery.ordered && input.boundOrdered === undefined && !input.orderedAdmitted;
   const config: WebhookConfig | undefined =
     binding.source === undefined || refused
       ? undefined
@@ -126,7 +128,14 @@ function specHoldOf(
     known?.known === 'Current' && isWhole
       ? admit(known.class.spec, input.namespaceLabels, webhook.spec as WebhookSpec)
       : [];
-  if (delivery.ordered && !input.orderedAdmitted) {
+  const { boundOrdered } = input;
+  if (boundOrdered !== undefined && boundOrdered !== delivery.ordered && known !== undefined) {
+    refused.push({
+      field: 'spec.className',
+      message: `delivery.ordered is ${delivery.ordered} by spec and class, and was ${boundOrdered} when the webhook was created: it can not change; go back, or create another webhook`,
+    });
+  }
+  if (delivery.ordered && boundOrdered === undefined && !input.orderedAdmitted) {
     refused.push({
       field: 'spec.delivery.ordered',
       message: `at most ${maxOrderedWebhooks} webhooks may be ordered, and there are as many: create it without, or delete another ordered one`,

@@ -32,11 +32,31 @@ function condition(
 test.each<[Verification['reason'], string]>([
   ['ChallengeAnswered', 'The receiver answered the challenge at 2026-01-01T00:00:00Z.'],
   ['HandshakeAnswered', 'The receiver answered the CloudEvents handshake at 2026-01-01T00:00:00Z.'],
-  ['NotRequired', 'The class asks for no verification; so since 2026-01-01T00:00:00Z.'],
 ])('%s is a proof', (reason, message) => {
   const verification = { urlHash: resolution.urlHash as string, reason, at: start };
   const lane = laneView(resolution, { verification });
   expect(condition(lane)).toEqual({ type: 'Verified', status: 'True', reason, message });
+});
+
+test('NotRequired is enough for a class that asks for nothing, and for no other', () => {
+  const verification = { urlHash: resolution.urlHash as string, reason: 'NotRequired', at: start } as const;
+  const { state } = laneView(resolution, { verification });
+  const config = resolution.config && { ...resolution.config, verification: 'None' as const };
+  const undemanding = { ...resolution, config };
+  expect(isURLVerified(undemanding, state)).toBe(true);
+  expect(isURLVerified({ ...resolution, config: undefined }, state)).toBe(true);
+  expect(isURLVerified(resolution, state)).toBe(false);
+  const input = {
+    previous: undefined,
+    resolution: undemanding,
+    lane: laneView(resolution, { verification }),
+    verification: undefined,
+    now: start,
+  };
+  expect(verifiedCondition(input, input.lane, true)).toMatchObject({
+    reason: 'NotRequired',
+    message: 'The class asks for no verification; so since 2026-01-01T00:00:00Z.',
+  });
 });
 
 test.each<[Partial<VerificationProgress>, string]>([
@@ -78,10 +98,10 @@ test('While something else is wrong the URL is not tried', () => {
 
 test('A URL is verified by its hash, and only once it is known what it is owed', () => {
   const { state } = proved;
-  expect(isURLVerified(resolution.urlHash, state)).toBe(true);
-  expect(isURLVerified('sha256:other', state)).toBe(false);
-  expect(isURLVerified(undefined, state)).toBe(false);
-  expect(isURLVerified(undefined, unprovedState)).toBe(false);
+  expect(isURLVerified(resolution, state)).toBe(true);
+  expect(isURLVerified({ ...resolution, urlHash: 'sha256:other' }, state)).toBe(false);
+  expect(isURLVerified({ ...resolution, urlHash: undefined }, state)).toBe(false);
+  expect(isURLVerified(resolution, unprovedState)).toBe(false);
   const { owed: _owed, ...withoutOwed } = state;
-  expect(isURLVerified(resolution.urlHash, withoutOwed)).toBe(false);
+  expect(isURLVerified(resolution, withoutOwed)).toBe(false);
 });

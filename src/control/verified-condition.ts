@@ -4,15 +4,21 @@ import { annotations } from '../api/metadata.ts';
 import { formatTime } from '../api/time.ts';
 import type { Verification, WebhookState } from '../delivery/webhook-state.ts';
 import type { LaneView, VerificationProgress } from './lane-view.ts';
+import type { Resolution } from './resolution.ts';
 import type { ProjectionInput } from './status-projection.ts';
 
 type Ungenerated<C> = C extends NewCondition ? Omit<C, 'observedGeneration'> : never;
 /** A condition before it gets the generation. */
 export type SaidCondition = Ungenerated<NewCondition>;
 
-/** Whether the URL with this hash has proved itself. */
-export function isURLVerified(urlHash: string | undefined, state: WebhookState): boolean {
-  return urlHash !== undefined && state.owed !== undefined && state.verification?.urlHash === urlHash;
+/** Whether the URL has proved itself as far as the class asks for it now. */
+export function isURLVerified(
+  { urlHash, config }: Pick<Resolution, 'urlHash' | 'config'>,
+  state: WebhookState,
+): boolean {
+  const { verification, owed } = state;
+  if (urlHash === undefined || owed === undefined || verification?.urlHash !== urlHash) return false;
+  return verification.reason !== 'NotRequired' || (config?.verification ?? 'None') === 'None';
 }
 
 /**
@@ -27,7 +33,7 @@ export function verifiedCondition(
 ): Extract<SaidCondition, { type: 'Verified' }> | 'Kept' {
   const before = findCondition(previous?.conditions, 'Verified');
   const proof = lane?.state.verification;
-  if (lane !== undefined && proof !== undefined && isURLVerified(resolution.urlHash, lane.state)) {
+  if (lane !== undefined && proof !== undefined && isURLVerified(resolution, lane.state)) {
     return { type: 'Verified', status: 'True', reason: proof.reason, message: proofMessage(proof) };
   }
   if (verification?.lastFailure !== undefined) {

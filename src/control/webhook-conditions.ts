@@ -93,7 +93,7 @@ function laneConditions({ lane, config }: Work): SaidCondition[] {
 
 /** A disable outlasts a suspension that does not clear it. Every other hold comes first: it must be mended before all. */
 function phaseOf({ resolution }: ProjectionInput, work: Work | undefined): Phase {
-  const { hold, urlHash, source } = resolution;
+  const { hold, source } = resolution;
   const verdict = work?.lane.state.verdict;
   if (work !== undefined && verdict !== undefined && (hold === undefined || hold.reason === 'Suspended')) {
     return { reason: 'Disabled', message: disabledMessage(verdict, work.config) };
@@ -101,7 +101,7 @@ function phaseOf({ resolution }: ProjectionInput, work: Work | undefined): Phase
   // Without work there is a hold, or `wantedOf` would have kept all as it is.
   if (work === undefined || hold !== undefined) return hold as Phase;
   const { state } = work.lane;
-  if (isURLVerified(urlHash, state)) {
+  if (isURLVerified(resolution, state)) {
     return { reason: 'Delivering', message: `Events of the source ${source} are delivered.` };
   }
   const fate = state.owed === undefined ? 'Events are delivered from the moment on when' : 'Events are held until';

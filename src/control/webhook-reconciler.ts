@@ -1,6 +1,7 @@
 import type { Engine } from '../delivery/engine.ts';
 import { ClaimLostError } from '../delivery/slot-claim.ts';
 import type { WebhookConfig } from '../delivery/webhook-config.ts';
+import type { WebhookLane } from '../delivery/webhook-lane.ts';
 import { isVerified } from '../delivery/webhook-state.ts';
 import type { Reconcile, ReconcileContext, ReconcileResult } from '../kubernetes/controller.ts';
 import { keyOf } from '../kubernetes/kube-object.ts';
@@ -123,7 +124,7 @@ export class WebhookReconciler {
   }
 
   async #resolve(webhook: ReadWebhook): Promise<Resolution> {
-    const { catalog, known, secrets } = this.#options;
+    const { catalog, engine, known, secrets } = this.#options;
     const { uid, namespace } = webhook.metadata;
     const slot = this.homeSlot(webhook);
     const previous = known.get(uid)?.resolution;
@@ -133,6 +134,7 @@ export class WebhookReconciler {
       defaultClassName: catalog.defaultClassName,
       namespaceLabels: catalog.namespaceLabels(namespace),
       secrets,
+      boundOrdered: orderOf(engine.lane(uid)),
       // Only looked at for ordered webhooks, and dear.
       get orderedAdmitted() {
         return catalog.isOrderedAdmitted(uid);
@@ -184,6 +186,11 @@ export class WebhookReconciler {
     known.forget(uid);
     forgotten(key, uid);
   }
+}
+
+function orderOf(lane: Pick<WebhookLane, 'state'> | undefined): boolean | undefined {
+  const mode = lane?.state.mode;
+  return mode === undefined ? undefined : mode === 'Ordered';
 }
 
 /** What the Webhook was bound to counts also while it is not in its status yet. */

@@ -63,6 +63,13 @@ describe('the next attempt', () => {
     expect(pace.waitMs()).toBe(0);
   });
 
+  test('a pause is over when the receiver is another one', () => {
+    const { pace } = paced();
+    pace.pauseFor(5000);
+    pace.clearPause();
+    expect(pace.waitMs()).toBe(0);
+  });
+
   test('waits for both where both are in the way', () => {
     const { pace } = paced(16, 1);
     pace.begin();

@@ -49,6 +49,11 @@ export class LanePace {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#monotonic() + delayMs);
   }
 
+  /** The receiver is another one now: a pause that the former asked for is over. */
+  clearPause(): void {
+    this.#pausedUntil = Number.NEGATIVE_INFINITY;
+  }
+
   succeeded(): void {
     this.#ramp = Math.min(this.#limits.concurrency, this.#ramp * 2);
   }

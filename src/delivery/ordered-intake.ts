@@ -1,5 +1,6 @@
 import { sleep } from '../clock.ts';
 import { BrokerError, type Broker, type ConsumedMessage, type Subscription } from '../jetstream/broker.ts';
+import type { HeldBy } from '../jetstream/delivery-record.ts';
 import { orderedConsumerSpec, takeOver } from '../jetstream/slot-consumers.ts';
 import type { StreamNames } from '../jetstream/subjects.ts';
 import type { AckCollector } from './ack-collector.ts';
@@ -103,18 +104,19 @@ export class OrderedIntake {
         data: message.data,
         producer: message,
       };
-      if (filterAccepts(lane.config, lane.metrics, content) && lane.owes(content)) {
+      const unfiltered = lane.config.hold === 'InvalidSpec';
+      if (lane.owes(content) && (unfiltered || filterAccepts(lane.config, lane.metrics, content))) {
         if (lane.dropsNewcomers) lane.metrics.skipped('dropped');
-        else await this.#store(content);
+        else await this.#store(content, unfiltered ? 'Unfiltered' : 'Ordered');
       }
     }
     this.#deps.acks.ack(message);
   }
 
-  async #store(content: EventContent): Promise<void> {
+  async #store(content: EventContent, heldBy: HeldBy): Promise<void> {
     const lane = this.#lane;
     const { backlog, writes, slot, newID } = lane.services;
-    const record = recordOf(content, { attempt: 1, heldBy: 'Ordered' });
+    const record = recordOf(content, { attempt: 1, heldBy });
     const messageID = newID();
     try {
       await writes.run('ordered append', () => backlog.append(slot, lane.uid, record, messageID));

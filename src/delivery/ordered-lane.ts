@@ -7,10 +7,11 @@ import type { Verdict } from './classify.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
 import { contentOf, recordOf, type EventContent } from './delivery.ts';
 import { OrderedIntake, type OrderedIntakeDeps } from './ordered-intake.ts';
+import { filterAccepts } from './event-filter.ts';
 import { matchesAnyPattern } from './pattern.ts';
 import type { BudgetMember } from './request-budget.ts';
 import { ClaimLostError } from './slot-claim.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { LanePace } from './lane-pace.ts';
 import { WebhookLane, type FoundCounts, type LaneOptions } from './webhook-lane.ts';
 import type { OrderedPosition } from './webhook-state.ts';
 
@@ -30,9 +31,11 @@ export interface OrderedLaneDeps extends OrderedIntakeDeps {
 export class OrderedLane extends WebhookLane implements BudgetMember {
   readonly #deps: OrderedLaneDeps;
   readonly #intake: OrderedIntake;
-  readonly #bucket: TokenBucket;
+  readonly #pace: LanePace;
   #entries: LogEntry[] = [];
   #cursor = 1;
+  /** Appends and cuts. */
+  #changes = 0;
   /** False until a look showed an empty backlog; true again with each append. */
   #mayHaveEntries = true;
   #working: Promise<void> | undefined;
@@ -46,7 +49,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.#deps = deps;
     this.#intake = new OrderedIntake(this, deps);
     const { clock } = this.services;
-    this.#bucket = new TokenBucket(options.config.delivery.rateLimit, () => clock.monotonic());
+    this.#pace = new LanePace(options.config.delivery, () => clock.monotonic());
     this.background('ordered start', this.#start());
   }
 
@@ -64,7 +67,12 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     // The consumer is made after the point is known, and begins there.
   }
 
-  recount(found: FoundCounts): void {
+  recount(found: FoundCounts, countedFrom: number): void {
+    if (countedFrom === this.#changes && this.#working === undefined && found.backlog < this.backlogCount) {
+      // Nobody took them out, so they left by age.
+      this.countLost('BacklogExpired', this.backlogCount - found.backlog);
+      this.#entries = [];
+    }
     this.deadLettered = found.deadLettered;
     this.backlogCount = found.backlog;
     this.#mayHaveEntries = true;
@@ -72,15 +80,19 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
   }
 
   appendMark(): number {
-    return 0;
+    return this.#changes;
   }
 
   sweep(): void {
     // The head is never parked.
   }
 
+  protected startedAfresh(): void {
+    this.#pace.clearPause();
+  }
+
   protected activityChanged(): void {
-    this.#bucket.setLimit(this.config.delivery.rateLimit);
+    this.#pace.setLimits(this.config.delivery);
     this.#intake.update();
     this.pump();
   }
@@ -89,6 +101,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
   appended(): void {
     this.backlogFull = false;
     this.backlogCount++;
+    this.#changes++;
     this.#mayHaveEntries = true;
     this.pump();
   }
@@ -176,15 +189,17 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
       record !== undefined &&
       this.#isUnsettled(entry) &&
       this.owes({ sequence: record.eventSequence, key: record.key }) &&
-      matchesAnyPattern(this.config.patterns, record.eventType)
+      matchesAnyPattern(this.config.patterns, record.eventType) &&
+      // Its filter could not be read when it came.
+      (record.heldBy !== 'Unfiltered' ||
+        filterAccepts(this.config, this.metrics, contentOf(record, this.config.source)))
     );
   }
 
   #mustWait(): boolean {
     const { clock } = this.services;
-    const now = clock.now();
     const due = this.state.ordered?.dueAt ?? 0;
-    const waitMs = Math.max(due - now, this.#bucket.nextAt() - clock.monotonic());
+    const waitMs = Math.max(due - clock.now(), this.#pace.waitMs());
     if (waitMs <= 0) return false;
     this.#pumpAfter(waitMs);
     return true;
@@ -204,7 +219,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
       return true;
     }
     if (!this.mayWork() || !budget.tryTake(this)) return false;
-    this.#bucket.tryTake();
+    this.#pace.begin();
     const { epoch } = this.state;
     const firstAttemptAt = position.firstAttemptAt ?? clock.now();
     const event: DeliveryEvent = { ...loaded, data: loaded.data };
@@ -216,6 +231,9 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
       return true;
     }
     if (verdict.kind !== 'Failed') return false;
+    if (verdict.pausesLane && verdict.retryAfterMs !== undefined && epoch === this.state.epoch) {
+      this.#pace.pauseFor(verdict.retryAfterMs);
+    }
     const judged = this.judgeFailure(verdict, epoch, content, position.attempt, result?.durationMs ?? 0);
     const { next } = judged;
     // The webhook was reactivated, or has another URL, since the attempt began: the head starts afresh.
@@ -281,6 +299,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.#cursor = entry.sequence + 1;
     this.#entries.shift();
     this.backlogCount--;
+    this.#changes++;
     this.services.listener.changed(this.uid);
   }
 

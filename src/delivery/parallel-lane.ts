@@ -161,9 +161,8 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     }, delayMs);
   }
 
-  /** No attempt begins for this long: the receiver said so. */
-  pauseFor(delayMs: number): void {
-    this.#pace.pauseFor(delayMs);
+  protected startedAfresh(): void {
+    this.#pace.clearPause();
   }
 
   #start(delivery: Delivery): void {
@@ -223,6 +222,10 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
         this.background('success', this.settlement.delivered(delivery));
       }
     } else if (verdict.kind === 'Failed') {
+      // Before the failure may raise the epoch; what a former URL asked for is no concern of the present one.
+      if (verdict.pausesLane && verdict.retryAfterMs !== undefined && delivery.epoch === this.state.epoch) {
+        this.#pace.pauseFor(verdict.retryAfterMs);
+      }
       const judged = this.judgeFailure(
         verdict,
         delivery.epoch,
@@ -230,7 +233,6 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
         delivery.attempt,
         result?.durationMs ?? 0,
       );
-      if (verdict.pausesLane && verdict.retryAfterMs !== undefined) this.pauseFor(verdict.retryAfterMs);
       if (this.isSlow) {
         this.#pace.slowed();
         this.#backlogged = true;

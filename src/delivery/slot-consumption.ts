@@ -54,9 +54,11 @@ export class SlotConsumers {
   #floor = 0;
   #floorRevision = 0;
   #storedFloor = -1;
-  #pending = 0;
+  /** Events that the last look found waiting; undefined before the first one. */
+  #pending: number | undefined;
   #polls = 0;
-  #lostThrough = 0;
+  /** Up to here every event is settled or counted as lost. Not the consumer's own floor: that jumps when events leave. */
+  #accountedThrough = 0;
   /** Streams that refuse writes now. */
   #pressure = 0;
   #intakeFull = false;
@@ -91,12 +93,14 @@ export class SlotConsumers {
     await takeOver(broker, retries);
   }
 
-  #setStream({ created, lastSequence }: StreamState, floor: SlotFloor | undefined): void {
+  #setStream({ created, firstSequence, lastSequence }: StreamState, floor: SlotFloor | undefined): void {
     if (created !== this.#created) {
+      const isKnown = floor?.created === created;
       this.#created = created;
       this.#floor = startSequenceOf(floor, created) - 1;
       this.#storedFloor = -1;
-      this.#lostThrough = 0;
+      // What left a stream before anybody read it is nobody's loss.
+      this.#accountedThrough = isKnown ? this.#floor : firstSequence - 1;
     }
     this.#options.intake.setStream(this.streamIdentity, lastSequence);
   }
@@ -179,17 +183,22 @@ export class SlotConsumers {
     try {
       const spec = this.#specs().events;
       const stream = this.#created;
-      const { ackFloor, pending } = await broker.consumerState(spec.stream, spec.durable);
+      const isFull = this.#polls++ % floorEvery === 0;
+      // Before the consumer: if that has nothing left then, everything up to here is settled.
+      const events = isFull ? await broker.streamState(names.events) : undefined;
+      const { ackFloor, ackPending, pending } = await broker.consumerState(spec.stream, spec.durable);
       // In a stream that was made anew meanwhile the sequence would name events that nobody has seen.
-      if (stream !== this.#created) return;
+      if (stream !== this.#created || (events !== undefined && events.created !== stream)) return;
       this.#floor = Math.max(this.#floor, ackFloor);
-      intake.confirm(this.#floor);
-      if (this.#polls++ % floorEvery === 0) {
-        const { firstSequence, created } = await broker.streamState(names.events);
-        if (created === this.#created) this.#countLost(firstSequence);
+      if (events !== undefined) {
+        this.#countLost(events.firstSequence);
+        // An idle partition's floor keeps up with the stream, so that a gap below the first sequence means a loss.
+        if (pending + ackPending === 0) this.#floor = Math.max(this.#floor, events.lastSequence);
+        this.#accountedThrough = Math.max(this.#floor, events.firstSequence - 1);
         await this.#storeFloor();
         this.#options.retryCapacity.observe(await broker.streamState(names.retries));
       }
+      intake.confirm(this.#floor);
       this.#pending = pending;
       metrics.lag(slot, pending);
     } catch (error) {
@@ -198,14 +207,15 @@ export class SlotConsumers {
     }
   }
 
-  /** Events that left EVENTS before this slot read them: at most those that it was behind by. */
+  /**
+   * Events that left EVENTS before this slot read them: at most those that it was behind by, as far as that is known. After
+   * a time in which nobody looked it is not: then all that is gone counts, also what was another partition's.
+   */
   #countLost(firstSequence: number): void {
-    const from = Math.max(this.#floor, this.#lostThrough);
-    const gone = firstSequence - 1 - from;
+    const gone = firstSequence - 1 - this.#accountedThrough;
     if (gone <= 0) return;
-    this.#lostThrough = firstSequence - 1;
-    const lost = Math.min(gone, this.#pending);
-    if (lost === 0) return;
+    const lost = Math.min(gone, this.#pending ?? gone);
+    if (lost === 0 || !this.#options.intake.hasWebhooks) return;
     this.#options.metrics.lost(this.#options.slot, lost);
     this.#options.logger.error('Events left the stream before they were read', {
       lost,

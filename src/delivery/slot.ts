@@ -247,7 +247,9 @@ export class Slot {
       metrics: laneMetrics(config),
       found: found(uid),
     };
-    if (config.delivery.ordered) {
+    // As it was when the webhook was first seen: its events lie where that says.
+    const { mode } = keeper.state;
+    if (mode === undefined ? config.delivery.ordered : mode === 'Ordered') {
       const lane = new OrderedLane(options, {
         broker: this.#options.broker,
         names: this.#options.names,

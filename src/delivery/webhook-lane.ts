@@ -128,7 +128,9 @@ export abstract class WebhookLane {
   /** Takes a new configuration over; results of attempts under way still count for what they were made with. */
   async apply(config: WebhookConfig): Promise<void> {
     this.config = config;
+    const { epoch } = this.state;
     this.change(configApplied(this.state, config, this.services.clock.now()));
+    if (this.state.epoch !== epoch) this.startedAfresh();
     this.activityChanged();
     await this.persist();
   }
@@ -163,6 +165,8 @@ export abstract class WebhookLane {
   abstract recount(found: FoundCounts, countedFrom: number): void;
   /** Changes with every append to the backlog: {@link recount} gets what it was before the count. */
   abstract appendMark(): number;
+  /** The URL is another one, or a person re-enabled the webhook: pauses of before are over. */
+  protected abstract startedAfresh(): void;
   /** Called whenever the lane may have become active or inactive. */
   protected abstract activityChanged(): void;
   /** Begins whatever may begin now. */
@@ -307,8 +311,11 @@ export abstract class WebhookLane {
     if (verdict.action === 'Reject') return { verdict, next: { kind: 'Rejected' }, mustPersist, durationMs };
     const next = nextAttempt(attempt, settings, verdict.retryAfterMs, services.random, now);
     if (next.kind === 'Exhausted') {
-      const change = eventExhausted(this.state, context, content.id, verdict.message);
-      mustPersist = this.change(change, content.type) || mustPersist;
+      // Like the streak: what is our own fault, or a pause that was asked for, never disables.
+      if (verdict.countsAgainstReceiver) {
+        const change = eventExhausted(this.state, context, content.id, verdict.message);
+        mustPersist = this.change(change, content.type) || mustPersist;
+      }
       return { verdict, next, mustPersist, durationMs };
     }
     return { verdict, next: this.state.verdict === undefined ? next : { kind: 'Disabled' }, mustPersist, durationMs };

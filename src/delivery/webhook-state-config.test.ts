@@ -22,8 +22,15 @@ describe('a webhook seen for the first time', () => {
       streak: 0,
       exhausted: 0,
       lost: 0,
+      mode: 'Parallel',
       handled: { generation: 4, annotation: 'a', urlHash: 'sha256:first' },
     });
+  });
+
+  test('is bound to its order', () => {
+    const config = webhookConfig();
+    const ordered = { ...config, delivery: { ...config.delivery, ordered: true } };
+    expect(initialState(ordered).mode).toBe('Ordered');
   });
 
   test('may have no URL yet', () => {
@@ -56,6 +63,13 @@ describe('a configuration of a webhook that is not disabled', () => {
       state: { ...state, epoch: 2, handled: { generation: 1, urlHash: 'sha256:other' } },
       transitions: [],
     });
+  });
+
+  test('with another URL forgets that the old one proved itself, also for when it comes back', () => {
+    const verification = { urlHash: 'sha256:first', reason: 'ChallengeAnswered', at: 1 } as const;
+    const moved = configApplied(webhookState({ verification }), webhookConfig({ target: otherTarget }), 100).state;
+    expect(moved.verification).toBeUndefined();
+    expect(configApplied(moved, webhookConfig(), 200).state.verification).toBeUndefined();
   });
 
   test('with its first URL keeps the epoch: no attempt can have been under way', () => {

@@ -45,6 +45,9 @@ describe('a verification', () => {
     expect(isVerified(state, webhookConfig({ target: webhookTarget({ urlHash: 'sha256:other' }) }))).toBe(false);
     const { target: _target, ...untargeted } = webhookConfig();
     expect(isVerified(state, untargeted)).toBe(false);
+    const unasked = { ...state, verification: { ...verification, reason: 'NotRequired' as const } };
+    expect(isVerified(unasked, webhookConfig({ verification: 'None' }))).toBe(true);
+    expect(isVerified(unasked, webhookConfig({ verification: 'Challenge' }))).toBe(false);
     expect(isVerified(webhookState(), webhookConfig())).toBe(false);
     expect(isVerified(webhookState({ verification }), webhookConfig())).toBe(false);
     expect(isVerified(webhookState({ owed: { stream: 's', sequence: 1 } }), webhookConfig())).toBe(false);

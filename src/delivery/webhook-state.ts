@@ -77,6 +77,8 @@ export interface WebhookState {
   readonly verification?: Verification;
   readonly owed?: Owed;
   /** What was last seen of the user's switches: only something newer clears a verdict. */
+  /** How its deliveries are kept, fixed when it was first seen; absent in records of before. */
+  readonly mode?: 'Ordered' | 'Parallel';
   readonly handled: { readonly annotation?: string; readonly urlHash?: string; readonly generation: number };
   /** Deliveries of this webhook that were lost, ever: refused by a full backlog, or gone from EVENTS before they were sent. */
   readonly lost: number;
@@ -110,6 +112,7 @@ export function initialState(config: WebhookConfig): WebhookState {
     streak: 0,
     exhausted: 0,
     lost: 0,
+    mode: config.delivery.ordered ? 'Ordered' : 'Parallel',
     handled: handledOf(config),
   };
 }
@@ -131,17 +134,23 @@ export function configApplied(state: WebhookState, config: WebhookConfig, now: n
   const handled = handledOf(config, state.handled);
   const urlChanged = state.handled.urlHash !== undefined && handled.urlHash !== state.handled.urlHash;
   const by = state.verdict === undefined ? undefined : reactivation(state, config);
+  // A URL that comes back has to prove itself again: it may be somebody else's by now.
+  const current = urlChanged ? withoutVerification(state) : state;
   if (by !== undefined) {
-    return { state: reactivated(state, by, handled, now), transitions: [{ kind: 'Reactivated', by }] };
+    return { state: reactivated(current, by, handled, now), transitions: [{ kind: 'Reactivated', by }] };
   }
   if (urlChanged) {
-    return { state: { ...state, epoch: state.epoch + 1, handled }, transitions: none };
+    return { state: { ...current, epoch: state.epoch + 1, handled }, transitions: none };
   }
   const same =
     handled.generation === state.handled.generation &&
     handled.annotation === state.handled.annotation &&
     handled.urlHash === state.handled.urlHash;
   return { state: same ? state : { ...state, handled }, transitions: none };
+}
+
+function withoutVerification({ verification: _verification, ...rest }: WebhookState): WebhookState {
+  return rest;
 }
 
 function reactivation(state: WebhookState, config: WebhookConfig): ReactivateBy | undefined {
@@ -194,14 +203,15 @@ export function verified(state: WebhookState, verification: Verification, owed: 
   };
 }
 
-/** Whether the URL in the spec has proved itself. */
-export function isVerified(state: WebhookState, config: WebhookConfig): boolean {
-  return (
-    config.target !== undefined &&
-    state.owed !== undefined &&
-    state.verification !== undefined &&
-    state.verification.urlHash === config.target.urlHash
-  );
+/** Whether the URL in the spec has proved itself as far as the class asks for it now. */
+export function isVerified(
+  state: Pick<WebhookState, 'owed' | 'verification'>,
+  config: Pick<WebhookConfig, 'target' | 'verification'>,
+): boolean {
+  const { owed, verification } = state;
+  if (config.target === undefined || owed === undefined || verification === undefined) return false;
+  if (verification.urlHash !== config.target.urlHash) return false;
+  return verification.reason !== 'NotRequired' || config.verification === 'None';
 }
 
 export interface AttemptContext {

@@ -22,6 +22,8 @@ export type TestDelivery = Partial<WebhookConfig['delivery']>;
 export interface TestEngine {
   readonly engine: Engine;
   readonly broker: NatsBroker;
+  /** Events that left EVENTS before they were read. */
+  lostEvents(): number;
   readonly transitions: { readonly uid: string; readonly transition: Transition }[];
   /** Takes every slot over and serves `configs`. */
   start(configs?: readonly WebhookConfig[]): Promise<void>;
@@ -145,8 +147,9 @@ async function newEngine(
     logger: process.env['TEST_LOG'] === undefined ? silentLogger : consoleLogger,
     listener,
     laneMetrics: () => noMetrics,
-    slotMetrics: { lag: () => undefined, lost: () => undefined, remove: () => undefined },
+    slotMetrics: { lag: () => undefined, lost: (_slot, events) => (lost += events), remove: () => undefined },
   });
+  let lost = 0;
   let ended = false;
   const close = async (): Promise<void> => {
     if (ended) return;
@@ -160,6 +163,7 @@ async function newEngine(
     engine,
     broker,
     transitions,
+    lostEvents: () => lost,
     start: async (configs = []) => {
       const slots = Array.from({ length: partitions }, (_, slot) => slot);
       await Promise.all(
