@@ -64,7 +64,7 @@ export class BacklogIntake {
       return undefined;
     }
     const delivery = new Delivery(arrival);
-    lane.working.set(delivery.key, delivery);
+    lane.working.add(delivery);
     if (waitMs > 0 && arrival.dueAt !== undefined) {
       delivery.phase = 'Settling';
       lane.background('reschedule', lane.settlement.retry(delivery, delivery.attempt, arrival.dueAt));

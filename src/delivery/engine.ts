@@ -79,6 +79,11 @@ export class Engine {
     return this.#slots.get(slot)?.isRunning ?? false;
   }
 
+  /** Bytes of events that this process works on. */
+  get bytesInHand(): number {
+    return this.#memory.used;
+  }
+
   get inFlight(): number {
     return this.#budget.used;
   }
@@ -133,7 +138,6 @@ export class Engine {
       stores: this.stores,
       clock,
       acks: this.#acks,
-      memory: this.#memory,
       logger,
       laneMetrics,
       slotMetrics,
@@ -147,6 +151,7 @@ export class Engine {
         deadLetters: this.stores.deadLetters,
         retryCapacity: this.#retryCapacity,
         budget: this.#budget,
+        memory: this.#memory,
         egress: this.#egress,
         activeWebhooks: () => this.#webhookCount(),
         listener,

@@ -8,6 +8,7 @@ import type { ConfirmedWrites } from './confirmed-write.ts';
 import type { EventContent } from './delivery.ts';
 import type { EgressGuard } from './egress-guard.ts';
 import type { LastFailure } from '../jetstream/delivery-record.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { RetryCapacity } from './retry-capacity.ts';
 import type { SlotClaim } from './slot-claim.ts';
@@ -69,6 +70,7 @@ export interface LaneServices {
   readonly deadLetters: DeadLetterStore;
   readonly retryCapacity: RetryCapacity;
   readonly budget: RequestBudget;
+  readonly memory: MemoryBudget;
   readonly egress: EgressGuard;
   /** Webhooks that this process delivers for: the whole of which the egress guard takes a share. */
   readonly activeWebhooks: () => number;

@@ -100,6 +100,7 @@ export class LaneSettlement {
     await parked;
     if (delivery.phase !== 'InFlight') return;
     if (delivery.origin?.kind === 'Retry') this.#lane.addWaiting(-1);
+    this.#lane.working.parked(delivery);
     delivery.settleOrigin();
   }
 
@@ -208,7 +209,7 @@ export class LaneSettlement {
   giveBack(delivery: Delivery): void {
     const { origin } = delivery;
     delivery.origin = undefined;
-    this.#lane.working.delete(delivery.key);
+    this.#lane.working.delete(delivery);
     origin?.release?.();
     this.#lane.followersOf(delivery);
   }
@@ -240,7 +241,7 @@ export class LaneSettlement {
       ...(known.last === undefined ? {} : { last: known.last }),
     });
     delivery.phase = 'Settling';
-    this.#lane.working.set(delivery.key, delivery);
+    this.#lane.working.add(delivery);
     this.#lane.background('reschedule', this.#reschedule(delivery, known));
     return true;
   }
@@ -305,7 +306,7 @@ export class LaneSettlement {
     const lane = this.#lane;
     if (lane.isStopped) throw new ClaimLostError('The slot was lost while a delivery was settled');
     if (delivery.origin?.kind === 'Retry') lane.addWaiting(-1);
-    lane.working.delete(delivery.key);
+    lane.working.delete(delivery);
     delivery.settleOrigin();
     lane.followersOf(delivery);
   }

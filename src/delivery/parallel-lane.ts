@@ -4,6 +4,7 @@ import { BacklogIntake } from './backlog-intake.ts';
 import type { Verdict } from './classify.ts';
 import type { RequestResult } from './attempt.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
+import { DeliveriesInHand } from './deliveries-in-hand.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { Delivery, type Arrival } from './delivery.ts';
 import { LanePace } from './lane-pace.ts';
@@ -19,7 +20,7 @@ import { WebhookLane, type FoundCounts, type LaneOptions } from './webhook-lane.
  */
 export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwner {
   /** Every delivery in hand, by key: one place at a time. */
-  readonly working = new Map<string, Delivery>();
+  readonly working: DeliveriesInHand;
   readonly settlement: LaneSettlement;
   readonly drainage: BacklogDrain;
   readonly #intake: BacklogIntake;
@@ -39,6 +40,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   constructor(options: LaneOptions) {
     super(options);
+    this.working = new DeliveriesInHand(this.services.memory);
     const { clock, slot, backlog, writes, logger } = this.services;
     this.#pace = new LanePace(options.config.delivery, () => clock.monotonic());
     this.#backlogged = options.found.backlog > 0;
@@ -94,7 +96,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     }
     const delivery = new Delivery(arrival);
     if (this.#mustHold(delivery)) return;
-    this.working.set(delivery.key, delivery);
+    this.working.add(delivery);
     this.#queue.push(delivery);
     this.pump();
   }
@@ -109,7 +111,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     } else if (!this.#backlogged && !this.isSlow && !this.#draining && this.#queue.hasRoom(this.services.clock)) {
       return false;
     }
-    this.working.set(delivery.key, delivery);
+    this.working.add(delivery);
     this.settlement.hold(delivery);
     return true;
   }
@@ -215,7 +217,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
       const endedStreak = this.succeeded(delivery.epoch, event, result, delivery.attempt);
       if (!endedStreak && !this.settlement.hasCopies(delivery)) {
         // The hot path: nothing to write.
-        this.working.delete(delivery.key);
+        this.working.delete(delivery);
         delivery.settleOrigin();
         this.followersOf(delivery);
       } else {
@@ -302,7 +304,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   }
 
   mayDrain(): boolean {
-    return this.mayWork() && !this.#draining && this.#backlogged;
+    return this.mayWork() && !this.#draining && this.#backlogged && !this.services.memory.paused;
   }
 
   appendMark(): number {
@@ -363,6 +365,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     this.services.clock.clearTimer(this.#timer);
     this.services.budget.forget(this);
     this.#queue.clear();
+    this.working.clear();
     this.#idle?.();
   }
 

@@ -9,7 +9,6 @@ import { ConfirmedWrites } from './confirmed-write.ts';
 import type { EngineStores } from './engine-stores.ts';
 import type { LaneMetrics, LaneServices } from './lane-services.ts';
 import { longestAttemptMs } from './longest-attempt.ts';
-import type { MemoryBudget } from './memory-budget.ts';
 import { OrderedLane } from './ordered-lane.ts';
 import { ParallelLane } from './parallel-lane.ts';
 import { ClaimLostError, SlotClaim } from './slot-claim.ts';
@@ -40,7 +39,6 @@ export interface SlotOptions {
   readonly stores: EngineStores;
   readonly clock: Clock;
   readonly acks: AckCollector;
-  readonly memory: MemoryBudget;
   readonly logger: Logger;
   /** Services that all slots of the process share. */
   readonly shared: Omit<LaneServices, 'slot' | 'claim' | 'writes' | 'logger' | 'loadContent'> &
@@ -69,6 +67,7 @@ export class Slot {
   readonly #lanes = new Map<string, WebhookLane>();
   readonly #intake: SlotIntake;
   readonly #consumers: SlotConsumers;
+  readonly #endMemory: () => void;
   #states = new Map<string, Versioned<WebhookState>>();
   /** Ordered lanes begin when no attempt of a former owner can be under way any more. */
   #orderedFrom: Promise<void> = Promise.resolve();
@@ -83,7 +82,8 @@ export class Slot {
   constructor(options: SlotOptions) {
     this.#options = options;
     this.slot = options.slot;
-    const { slot, member, clock, broker, names, stores, acks, memory } = options;
+    const { slot, member, clock, broker, names, stores, acks } = options;
+    const { memory } = options.shared;
     const logger = options.logger.child({ slot });
     this.claim = new SlotClaim({ slot, member, store: stores.state, clock, logger });
     const pressure = { refused: () => this.#consumers.pressure(1), accepted: () => this.#consumers.pressure(-1) };
@@ -113,6 +113,10 @@ export class Slot {
       logger,
       retryCapacity: options.shared.retryCapacity,
       metrics: options.slotMetrics,
+    });
+    this.#endMemory = memory.onChange((paused) => {
+      // Backlogs are read on.
+      if (!paused) for (const lane of this.#lanes.values()) lane.pump();
     });
     void this.claim.lost.then(() => this.#stop());
   }
@@ -366,6 +370,7 @@ export class Slot {
     if (this.#ended) return;
     this.#ended = true;
     this.#running = false;
+    this.#endMemory();
     for (const timer of this.#timers) this.#options.clock.clearTimer(timer);
     for (const lane of this.#lanes.values()) {
       lane.stop();

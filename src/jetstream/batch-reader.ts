@@ -12,6 +12,8 @@ import { DirectMessage } from './nats-messages.ts';
 
 /** Silence after which a batch is given up; each message of it begins anew. */
 const silenceMs = 5000;
+/** A batch ends early at this size, but never before its first message: 64 events of 1 MiB are too many at once. */
+const maxBatchBytes = 4 * 1024 * 1024;
 
 interface Batch {
   readonly messages: StoredMessage[];
@@ -48,7 +50,12 @@ export class BatchReader {
       this.#batches.set(token, { messages: [], limit, timer, resolve, reject });
       try {
         this.#subscription ??= this.#subscribe();
-        const request = JSON.stringify({ seq: Math.max(1, fromSequence), next_by_subj: subject, batch: limit });
+        const request = JSON.stringify({
+          seq: Math.max(1, fromSequence),
+          next_by_subj: subject,
+          batch: limit,
+          max_bytes: maxBatchBytes,
+        });
         this.#link.connection.publish(`$JS.API.DIRECT.GET.${stream}`, request, { reply: `${this.#inbox}.${token}` });
       } catch (error) {
         this.#fail(token, fromClientError(error, 'Direct get'));

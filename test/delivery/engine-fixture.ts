@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { Engine } from '../../src/delivery/engine.ts';
+import { Engine, type EngineOptions } from '../../src/delivery/engine.ts';
 import { createHTTPSender } from '../../src/delivery/http-sender.ts';
 import type { LaneListener, LaneMetrics } from '../../src/delivery/lane-services.ts';
 import { deliverySettings } from '../../src/delivery/settings.fixture.ts';
@@ -33,11 +33,13 @@ export interface TestEngine {
   verify(config: WebhookConfig): Promise<void>;
 }
 
+export type TestEngineOptions = Pick<EngineOptions, 'maxBytes' | 'maxInFlight'>;
+
 export interface EngineFixture {
   readonly server: NatsServer;
   readonly broker: NatsBroker;
   readonly receiver: Receiver;
-  newEngine(member?: string): Promise<TestEngine>;
+  newEngine(member?: string, options?: TestEngineOptions): Promise<TestEngine>;
   /** An engine that owns every slot and delivers for `configs`, their URLs verified. */
   serve(...configs: readonly WebhookConfig[]): Promise<TestEngine>;
   config(changes?: Partial<WebhookConfig>, delivery?: TestDelivery): WebhookConfig;
@@ -65,7 +67,7 @@ export async function startEngineFixture(onEnd: TestContext['onTestFinished']): 
     server,
     broker,
     receiver,
-    newEngine: (member = randomUUID()) => newEngine(server, member, onEnd),
+    newEngine: (member = randomUUID(), options = {}) => newEngine(server, member, onEnd, options),
     serve: async (...configs) => {
       const engine = await newEngine(server, randomUUID(), onEnd);
       await engine.start(configs);
@@ -122,6 +124,7 @@ async function newEngine(
   server: NatsServer,
   member: string,
   onEnd: TestContext['onTestFinished'],
+  options: TestEngineOptions = {},
 ): Promise<TestEngine> {
   const link = await connect(server);
   const broker = brokerOn(link);
@@ -136,6 +139,7 @@ async function newEngine(
     lost: () => undefined,
   };
   const engine = new Engine({
+    ...options,
     broker,
     names: defaultStreamNames,
     partitions,

@@ -199,3 +199,30 @@ test('while RETRIES is nearly full, failures wait in the backlog with their numb
   await until('delivered when it was due', () => fixture.receiver.counts.get(id) === 2);
   await engine.stop();
 }, 60_000);
+
+test('large backlogs are read only as far as memory allows, and wholly in the end', async ({ onTestFinished }) => {
+  const fixture = await startEngineFixture(onTestFinished);
+  const configs = Array.from({ length: 4 }, () => fixture.config());
+  const engine = await fixture.newEngine('small', { maxBytes: 2_000_000 });
+  await engine.start(configs);
+  for (const config of configs) await engine.verify(config);
+  for (const config of configs) {
+    await engine.engine.upsert({ ...config, generation: 2, suspend: true, hold: 'Suspended' });
+  }
+  for (let i = 0; i < 10; i++) {
+    await fixture.broker.publish(eventSubject('team-a', 'item.created'), Buffer.alloc(300_000), { messageID: `e${i}` });
+  }
+  await until('held', async () => (await fixture.count('BACKLOG', 'backlog.>')) === 40);
+  let most = 0;
+  fixture.receiver.answer(() => {
+    most = Math.max(most, engine.engine.bytesInHand);
+    return { kind: 'respond', delayMs: 20 };
+  });
+  for (const config of configs) await engine.engine.upsert({ ...config, generation: 3 });
+  await until('all delivered', () => fixture.receiver.requests.length === 40);
+  await until('empty', async () => (await fixture.count('BACKLOG', 'backlog.>')) === 0);
+  // Over the limit by what was being read when it was reached.
+  expect(most).toBeGreaterThan(0);
+  expect(engine.engine.bytesInHand).toBe(0);
+  await engine.stop();
+});
