@@ -8,10 +8,14 @@ export interface LaneView {
   readonly pending: LanePending;
   readonly lastSuccess: SuccessRecord | undefined;
   readonly backlogFull: boolean;
+  readonly filterFaults: WebhookLane['filterFaults'];
 }
 
-export function laneViewOf(lane: Pick<WebhookLane, 'state' | 'pending' | 'lastSuccess' | 'backlogFull'>): LaneView {
-  return { state: lane.state, pending: lane.pending(), lastSuccess: lane.lastSuccess, backlogFull: lane.backlogFull };
+export function laneViewOf(
+  lane: Pick<WebhookLane, 'state' | 'pending' | 'lastSuccess' | 'backlogFull' | 'filterFaults'>,
+): LaneView {
+  const { state, lastSuccess, backlogFull, filterFaults } = lane;
+  return { state, pending: lane.pending(), lastSuccess, backlogFull, filterFaults };
 }
 
 /** How far the verification of a webhook's present URL got in this process. */

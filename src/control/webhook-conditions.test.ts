@@ -295,3 +295,12 @@ test('Every reason that is said is a declared one', async () => {
     expect(declared[type]?.[status]).toHaveProperty(reason);
   }
 });
+
+test.each([
+  [1, 'spec.filter failed for 1 event, which counts as no match; the last time: no such key: columnId'],
+  [2, 'spec.filter failed for 2 events, which counts as no match; the last time: no such key: columnId'],
+])('A filter that fails is shown where a user looks: %i', async (count, message) => {
+  const view = (lane: LaneView) => ({ ...lane, filterFaults: { count, last: 'no such key: columnId' } });
+  const active = (await conditionsOf({ view })).find(({ type }) => type === 'Active');
+  expect(active).toMatchObject({ status: 'True', message: `Events of the source team-a are delivered. ${message}` });
+});

@@ -91,6 +91,12 @@ function laneConditions({ lane, config }: Work): SaidCondition[] {
   return conditions;
 }
 
+function filterFaultsMessage(faults: LaneView['filterFaults']): string {
+  if (faults === undefined) return '';
+  const events = faults.count === 1 ? '1 event' : `${faults.count} events`;
+  return ` spec.filter failed for ${events}, which counts as no match; the last time: ${faults.last}`;
+}
+
 /** A disable outlasts a suspension that does not clear it. Every other hold comes first: it must be mended before all. */
 function phaseOf({ resolution }: ProjectionInput, work: Work | undefined): Phase {
   const { hold, source } = resolution;
@@ -102,7 +108,8 @@ function phaseOf({ resolution }: ProjectionInput, work: Work | undefined): Phase
   if (work === undefined || hold !== undefined) return hold as Phase;
   const { state } = work.lane;
   if (isURLVerified(resolution, state)) {
-    return { reason: 'Delivering', message: `Events of the source ${source} are delivered.` };
+    const faults = filterFaultsMessage(work.lane.filterFaults);
+    return { reason: 'Delivering', message: `Events of the source ${source} are delivered.${faults}` };
   }
   const fate = state.owed === undefined ? 'Events are delivered from the moment on when' : 'Events are held until';
   return { reason: 'NotVerified', message: `${fate} the URL has proved itself; see Verified.` };

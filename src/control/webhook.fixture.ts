@@ -100,5 +100,6 @@ export function laneView(resolution: Resolution, changes: Partial<WebhookState> 
     pending: { retrying: 0, backlog: 0, deadLettered: 0, lost: state.lost },
     lastSuccess: state.lastSuccess,
     backlogFull: false,
+    filterFaults: undefined,
   };
 }

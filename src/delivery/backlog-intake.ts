@@ -57,7 +57,7 @@ export class BacklogIntake {
     }
     const unwanted =
       !matchesAnyPattern(lane.config.patterns, content.type) ||
-      (arrival.heldBy === 'Unfiltered' && !filterAccepts(lane.config, lane.metrics, content));
+      (arrival.heldBy === 'Unfiltered' && !filterAccepts(lane.config, lane, content));
     if (unwanted) {
       lane.metrics.skipped('unsubscribed');
       lane.settlement.dismiss(arrival);

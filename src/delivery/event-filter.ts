@@ -1,4 +1,4 @@
-import type { LaneMetrics } from './lane-services.ts';
+import { messageOf } from '../errors.ts';
 import type { EventContent } from './delivery.ts';
 import type { WebhookConfig } from './webhook-config.ts';
 
@@ -20,10 +20,15 @@ function dataOf(content: EventContent): unknown {
   return data;
 }
 
-/** Whether the webhook's filter wants the event. An error in the filter is no match; it is counted, and shown in metrics. */
+/** Told what a filter could not do. */
+export interface FilterFaults {
+  filterFailed(message: string): void;
+}
+
+/** Whether the webhook's filter wants the event. An error in the filter is no match; it is counted and shown. */
 export function filterAccepts(
   config: Pick<WebhookConfig, 'filter'>,
-  metrics: Pick<LaneMetrics, 'filterFailed'>,
+  faults: FilterFaults,
   content: EventContent,
 ): boolean {
   const { filter } = config;
@@ -36,8 +41,8 @@ export function filterAccepts(
       id: content.id,
       time: new Date(content.storedAt).toISOString(),
     });
-  } catch {
-    metrics.filterFailed();
+  } catch (error) {
+    faults.filterFailed(messageOf(error));
     return false;
   }
 }

@@ -105,7 +105,7 @@ export class OrderedIntake {
         producer: message,
       };
       const unfiltered = lane.config.hold === 'InvalidSpec';
-      if (lane.owes(content) && (unfiltered || filterAccepts(lane.config, lane.metrics, content))) {
+      if (lane.owes(content) && (unfiltered || filterAccepts(lane.config, lane, content))) {
         if (lane.dropsNewcomers) lane.metrics.skipped('dropped');
         else await this.#store(content, unfiltered ? 'Unfiltered' : 'Ordered');
       }

@@ -191,8 +191,7 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
       this.owes({ sequence: record.eventSequence, key: record.key }) &&
       matchesAnyPattern(this.config.patterns, record.eventType) &&
       // Its filter could not be read when it came.
-      (record.heldBy !== 'Unfiltered' ||
-        filterAccepts(this.config, this.metrics, contentOf(record, this.config.source)))
+      (record.heldBy !== 'Unfiltered' || filterAccepts(this.config, this, contentOf(record, this.config.source)))
     );
   }
 

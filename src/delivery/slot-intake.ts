@@ -186,11 +186,7 @@ export class SlotIntake {
     for (const lane of lanes) {
       const { config } = lane;
       // Decided once, at first sight; with an invalid filter only when its fault is mended.
-      if (
-        config.filter !== undefined &&
-        config.hold !== 'InvalidSpec' &&
-        !filterAccepts(config, lane.metrics, content)
-      ) {
+      if (config.filter !== undefined && config.hold !== 'InvalidSpec' && !filterAccepts(config, lane, content)) {
         continue;
       }
       tracker.add();

@@ -76,6 +76,8 @@ export abstract class WebhookLane {
   config: WebhookConfig;
   /** Requests of this webhook under way. */
   inFlight = 0;
+  /** What the filter could not decide since this process has the webhook with this filter; undefined = nothing. */
+  filterFaults: { readonly count: number; readonly last: string } | undefined;
   /** The server refused to hold more for this webhook; until something can be held again. */
   backlogFull = false;
   protected waiting: number;
@@ -127,6 +129,7 @@ export abstract class WebhookLane {
 
   /** Takes a new configuration over; results of attempts under way still count for what they were made with. */
   async apply(config: WebhookConfig): Promise<void> {
+    if (config.filter?.source !== this.config.filter?.source) this.filterFaults = undefined;
     this.config = config;
     const { epoch } = this.state;
     this.change(configApplied(this.state, config, this.services.clock.now()));
@@ -329,6 +332,12 @@ export abstract class WebhookLane {
     } else if (verdict.statusCode !== undefined) {
       egress.recordAnswer(this.uid);
     }
+  }
+
+  filterFailed(message: string): void {
+    this.filterFaults = { count: (this.filterFaults?.count ?? 0) + 1, last: message };
+    this.metrics.filterFailed();
+    this.services.listener.changed(this.uid);
   }
 
   /** Shows a failed attempt and what follows from it in the metrics. */

@@ -64,6 +64,7 @@ test('a filter decides by the data, and an error in it is no match', async ({ on
   await publish('{"kind":"wanted"}', 'wanted');
   await until('delivered', () => fixture.receiver.counts.has('wanted'));
   expect([...fixture.receiver.counts.keys()]).toEqual(['wanted']);
+  expect(engine.engine.lane(config.uid)?.filterFaults).toMatchObject({ count: 1 });
   await engine.stop();
 });
 
