@@ -120,18 +120,20 @@ test('an event of 1 MiB with large headers is retried with the same bytes', asyn
   await engine.stop();
 });
 
-test('keeps to the rate limit', async ({ onTestFinished }) => {
-  const fixture = await startEngineFixture(onTestFinished);
-  const config = fixture.config({}, { rateLimit: { requests: 5, perMs: 500 } });
-  const engine = await fixture.serve(config);
-  for (let i = 0; i < 25; i++) await fixture.publish();
-  await until('all delivered', () => fixture.receiver.requests.length === 25);
-  const times = fixture.receiver.requests.map(({ time }) => time);
-  // A full bucket at first, then evenly: 20 more take 4 periods.
-  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1700);
-  expect(new Set(fixture.receiver.counts.values())).toEqual(new Set([1]));
-  await engine.stop();
-});
+for (const ordered of [false, true]) {
+  test(`keeps to the rate limit (ordered: ${ordered})`, async ({ onTestFinished }) => {
+    const fixture = await startEngineFixture(onTestFinished);
+    const config = fixture.config({}, { ordered, rateLimit: { requests: 5, perMs: 500 } });
+    const engine = await fixture.serve(config);
+    for (let i = 0; i < 25; i++) await fixture.publish();
+    await until('all delivered', () => fixture.receiver.requests.length === 25);
+    const times = fixture.receiver.requests.map(({ time }) => time);
+    // A full bucket at first, then evenly: 20 more take 4 periods.
+    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1700);
+    expect(new Set(fixture.receiver.counts.values())).toEqual(new Set([1]));
+    await engine.stop();
+  });
+}
 
 test('signs each attempt so that the official library accepts it', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);

@@ -58,17 +58,17 @@ test('held deliveries that left the backlog by age are counted as lost', async (
   }
 });
 
-test.each([
-  [
-    'a pause that the receiver asks for',
-    { kind: 'respond', status: 429, headers: { 'retry-after': '1' } },
-    ['127.0.0.0/8'],
-  ],
-  ['a blocked address', { kind: 'challenge' }, []],
-] as const)('%s never disables, also when the event runs out of attempts', async (_name, behaviour, allowedCIDRs) => {
-  const ends: (() => void | Promise<void>)[] = [];
-  const fixture = await startEngineFixture((end) => void ends.push(end as () => void));
-  try {
+const harmless = {
+  'a pause that the receiver asks for': {
+    behaviour: { kind: 'respond', status: 429, headers: { 'retry-after': '1' } },
+    allowedCIDRs: ['127.0.0.0/8'],
+  },
+  'a blocked address': { behaviour: { kind: 'challenge' }, allowedCIDRs: [] },
+} as const;
+
+for (const [name, { behaviour, allowedCIDRs }] of Object.entries(harmless)) {
+  test(`${name} never disables, also when the event runs out of attempts`, async ({ onTestFinished }) => {
+    const fixture = await startEngineFixture(onTestFinished);
     const target = { ...targetOf(fixture.receiver.url), network: { allowedCIDRs } };
     const config = fixture.config({ target }, { disable: disableAtOnce, retry: noRetries });
     const engine = await fixture.serve(config);
@@ -78,10 +78,8 @@ test.each([
     expect(engine.engine.lane(config.uid)?.state).toMatchObject({ streak: 0, exhausted: 0 });
     expect(engine.engine.lane(config.uid)?.state.verdict).toBeUndefined();
     await engine.stop();
-  } finally {
-    for (const end of ends.reverse()) await end();
-  }
-});
+  });
+}
 
 test('an ordered webhook keeps a pause that the receiver asked for', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
@@ -111,29 +109,25 @@ test('a pause that one URL asked for does not hold the next', async ({ onTestFin
   await engine.stop();
 });
 
-test.each([false, true])(
-  'events held for an invalid filter are filtered by the mended one (ordered: %s)',
-  async (ordered) => {
-    const ends: (() => void | Promise<void>)[] = [];
-    const fixture = await startEngineFixture((end) => void ends.push(end as () => void));
-    try {
-      const config = fixture.config({ hold: 'InvalidSpec' }, { ordered });
-      const engine = await fixture.serve(config);
-      const publish = (body: string, id: string) =>
-        fixture.broker.publish(eventSubject('team-a', 'item.created'), Buffer.from(body), { messageID: id });
-      await publish('{"kind":"other"}', 'other');
-      await publish('{"kind":"wanted"}', 'wanted');
-      await until('held', async () => (await fixture.count('BACKLOG', 'backlog.>')) === 2);
-      const { hold: _hold, ...mended } = config;
-      await engine.engine.upsert({ ...mended, generation: 2, filter: compileFilter('data.kind == "wanted"') });
-      await until('empty', async () => (await fixture.count('BACKLOG', 'backlog.>')) === 0);
-      expect([...fixture.receiver.counts.keys()]).toEqual(['wanted']);
-      await engine.stop();
-    } finally {
-      for (const end of ends.reverse()) await end();
-    }
-  },
-);
+for (const ordered of [false, true]) {
+  test(`events held for an invalid filter are filtered by the mended one (ordered: ${ordered})`, async ({
+    onTestFinished,
+  }) => {
+    const fixture = await startEngineFixture(onTestFinished);
+    const config = fixture.config({ hold: 'InvalidSpec' }, { ordered });
+    const engine = await fixture.serve(config);
+    const publish = (body: string, id: string) =>
+      fixture.broker.publish(eventSubject('team-a', 'item.created'), Buffer.from(body), { messageID: id });
+    await publish('{"kind":"other"}', 'other');
+    await publish('{"kind":"wanted"}', 'wanted');
+    await until('held', async () => (await fixture.count('BACKLOG', 'backlog.>')) === 2);
+    const { hold: _hold, ...mended } = config;
+    await engine.engine.upsert({ ...mended, generation: 2, filter: compileFilter('data.kind == "wanted"') });
+    await until('empty', async () => (await fixture.count('BACKLOG', 'backlog.>')) === 0);
+    expect([...fixture.receiver.counts.keys()]).toEqual(['wanted']);
+    await engine.stop();
+  });
+}
 
 test('a webhook stays in the order in which it was first seen, whatever its class says later', async ({
   onTestFinished,
