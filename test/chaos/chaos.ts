@@ -62,7 +62,8 @@ async function happen({ what, happen: begin }: PlannedFault, log: ElapsedLog, fa
 async function conclude(world: ChaosWorld, seed: number): Promise<readonly string[]> {
   const all = [...world.replicas, world.guest];
   for (const replica of all) {
-    for (const [complaint, count] of replica.complaints()) console.log(`${replica.name}: ${count} × ${complaint}`);
+    replica.retire();
+    for (const { count, last } of replica.complaints().values()) console.log(`${replica.name}: ${count} × ${last}`);
   }
   const result = await world.stand.books.audit(`Chaos, seed ${seed}`);
   console.log(`${world.recorder.takeovers} slots were taken over from owners that had not given them up`);

@@ -55,19 +55,25 @@ export class Replica {
     console.log(`${this.name} was told to stop and ended with ${code ?? signal}`);
   }
 
+  /** From now on its end is none of its faults. */
+  retire(): void {
+    this.#isMeantToRun = false;
+  }
+
   /** Its name in the claims; undefined while it has not begun. */
   member(): string | undefined {
     const started = this.process.logs().find(({ msg }) => msg === 'Started');
     return started === undefined ? undefined : String(started['identity']);
   }
 
-  /** Messages that it logged as errors or warnings, with their number. */
-  complaints(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { level, msg } of this.#past.flatMap((operator) => operator.logs())) {
-      if (level === 'error' || level === 'warn')
-        counts.set(`${level}: ${msg}`, (counts.get(`${level}: ${msg}`) ?? 0) + 1);
+  /** What it logged as errors and warnings: each message with its number and the last line of it. */
+  complaints(): ReadonlyMap<string, { readonly count: number; readonly last: string }> {
+    const found = new Map<string, { readonly count: number; readonly last: string }>();
+    for (const line of this.#past.flatMap((operator) => operator.logs())) {
+      if (line.level !== 'error' && line.level !== 'warn') continue;
+      const count = (found.get(line.msg)?.count ?? 0) + 1;
+      found.set(line.msg, { count, last: JSON.stringify({ ...line, errorStack: undefined }) });
     }
-    return counts;
+    return found;
   }
 }

@@ -1,4 +1,4 @@
-import { startReceiver, type Behaviour } from '../receivers/receiver.ts';
+import { startReceiver, type Behaviour, type ReceivedRequest } from '../receivers/receiver.ts';
 
 /** A delivery that arrived. */
 export interface RecordedDelivery {
@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 /** Decides what a delivery is answered. */
-export type Policy = (delivery: Omit<RecordedDelivery, 'status'>) => Answer;
+export type Policy = (delivery: Omit<RecordedDelivery, 'status'>, request: ReceivedRequest) => Answer;
 
 /** Receives for any number of Webhooks, each at `<url>/<namespace>/<name>/<endpoint>`, and answers every challenge. */
 export interface RecordingReceiver {
@@ -55,7 +55,7 @@ export async function startRecordingReceiver(): Promise<RecordingReceiver> {
     const delivery = { webhook: `${namespace}/${name}`, endpoint, eventID, attempt, time };
     // Bodies and headers of hours of load would fill the memory.
     if (receiver.requests.length >= keptRequests) receiver.forget();
-    const { status = 200, delayMs = 0, headers = {}, refusal } = policy(delivery);
+    const { status = 200, delayMs = 0, headers = {}, refusal } = policy(delivery, request);
     deliveries.push({ ...delivery, status: refusal === undefined ? status : 0 });
     return refusal === undefined ? { kind: 'respond', status, delayMs, headers } : { kind: refusal };
   });

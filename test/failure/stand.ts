@@ -25,7 +25,9 @@ export interface WebhookSpec {
   readonly events?: readonly string[];
   /** What follows `<url>/<namespace>/<name>/`. Defaults to `hook`. */
   readonly endpoint?: string;
-  readonly delivery?: { readonly concurrency?: number; readonly ordered?: boolean };
+  readonly delivery?: Readonly<Record<string, unknown>> & { readonly ordered?: boolean };
+  /** More fields of its spec. */
+  readonly spec?: object;
 }
 
 export interface StatusView {
@@ -110,14 +112,17 @@ export class Stand {
   /** @param name of the pod; each replica has its own */
   async startOperator(
     name = 'operator',
-    options: Partial<Omit<OperatorProcessOptions, 'args' | 'name'>> = {},
+    options: Partial<Omit<OperatorProcessOptions, 'name'>> = {},
   ): Promise<OperatorProcess> {
     const operator = await startOperator({
       kubeconfig: this.plane.kubeconfig,
       natsUrl: this.natsUrl,
       name,
-      args: ['--partitions', String(partitions), '--stream-replicas', String(this.natsServers.length)],
       ...options,
+      args: [
+        ...['--partitions', String(partitions), '--stream-replicas', String(this.natsServers.length)],
+        ...(options.args ?? []),
+      ],
     });
     this.#onEnd(async ({ task }) => {
       if (task.result?.state === 'fail' && operator.isRunning()) {
@@ -164,7 +169,7 @@ export class Stand {
   }
 
   #manifest(webhook: WebhookSpec): object {
-    const { namespace, name, events = ['item.created'], endpoint, delivery } = webhook;
+    const { namespace, name, events = ['item.created'], endpoint, delivery, spec } = webhook;
     return {
       apiVersion: 'webhook-operator.dev/v1alpha1',
       kind: 'Webhook',
@@ -174,6 +179,7 @@ export class Stand {
         url: this.urlOf(webhook, endpoint),
         events,
         ...(delivery === undefined ? {} : { delivery }),
+        ...spec,
       },
     };
   }
