@@ -52,6 +52,7 @@ export interface StreamState {
   readonly created: string;
   readonly messages: number;
   readonly bytes: number;
+  /** Of the oldest message; of an empty stream the one that the next message gets. */
   readonly firstSequence: number;
   readonly lastSequence: number;
   readonly maxBytes: number;

@@ -112,7 +112,8 @@ export class NatsBroker implements Broker {
       created: info.created,
       messages: info.state.messages,
       bytes: info.state.bytes,
-      firstSequence: info.state.first_seq,
+      // 0 while nothing was ever stored: then it would seem, once something is, that a message had left.
+      firstSequence: Math.max(1, info.state.first_seq),
       lastSequence: info.state.last_seq,
       maxBytes: info.config.max_bytes,
       metadata: info.config.metadata ?? {},

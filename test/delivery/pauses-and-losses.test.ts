@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compileFilter } from '../../src/delivery/filter.ts';
-import { eventSubject } from '../../src/jetstream/subjects.ts';
+import { defaultStreamNames, eventSubject, stateStream, stateSubject } from '../../src/jetstream/subjects.ts';
 import { startEngineFixture, targetOf, until } from './engine-fixture.ts';
 
 const disableAtOnce = {
@@ -26,6 +26,21 @@ test('counts events that left EVENTS while nobody worked the slot', async ({ onT
   await second.start([config]);
   await until('counted', () => second.lostEvents() === 7);
   await second.stop();
+});
+
+test('the first event of a new stream is no loss', async ({ onTestFinished }) => {
+  const fixture = await startEngineFixture(onTestFinished);
+  const engine = await fixture.newEngine();
+  expect(await fixture.broker.streamState('EVENTS')).toMatchObject({ firstSequence: 1, lastSequence: 0 });
+  const config = fixture.config();
+  await engine.start([config]);
+  await fixture.publish();
+  const floor = stateSubject(defaultStreamNames, engine.engine.slotOf('team-a', config.uid), 'floor');
+  const stored = async (): Promise<boolean> =>
+    (await fixture.broker.getLast(stateStream(defaultStreamNames), floor)) !== undefined;
+  await until('the slot looked at the stream', stored, 10_000);
+  expect(engine.lostEvents()).toBe(0);
+  await engine.stop();
 });
 
 test('an event that left EVENTS while a large delivery of it waited is counted as lost', async ({ onTestFinished }) => {
