@@ -38,6 +38,8 @@ export interface SlotConsumersOptions {
   readonly logger: Logger;
   readonly retryCapacity: RetryCapacity;
   readonly metrics: SlotMetrics;
+  /** Whether anybody wants the slot's events, in order or not. */
+  readonly hasWebhooks: () => boolean;
 }
 
 /**
@@ -215,7 +217,7 @@ export class SlotConsumers {
     const gone = firstSequence - 1 - this.#accountedThrough;
     if (gone <= 0) return;
     const lost = Math.min(gone, this.#pending ?? gone);
-    if (lost === 0 || !this.#options.intake.hasWebhooks) return;
+    if (lost === 0 || !this.#options.hasWebhooks()) return;
     this.#options.metrics.lost(this.#options.slot, lost);
     this.#options.logger.error('Events left the stream before they were read', {
       lost,

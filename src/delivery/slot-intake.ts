@@ -74,11 +74,6 @@ export class SlotIntake {
     return this.#pending.size;
   }
 
-  /** Whether anybody wants the slot's events. */
-  get hasWebhooks(): boolean {
-    return this.#indexes.size > 0;
-  }
-
   /** EVENTS was found, or made anew: sequences mean something else from now on. Its last one is `lastSequence`. */
   setStream(identity: string, lastSequence: number): void {
     this.#workedThrough = lastSequence;

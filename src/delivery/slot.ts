@@ -113,6 +113,7 @@ export class Slot {
       logger,
       retryCapacity: options.shared.retryCapacity,
       metrics: options.slotMetrics,
+      hasWebhooks: () => this.#lanes.size > 0,
     });
     this.#endMemory = memory.onChange((paused) => {
       // Backlogs are read on.

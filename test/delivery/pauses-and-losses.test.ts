@@ -13,35 +13,39 @@ const disableAtOnce = {
 } as const;
 const noRetries = { scheduleMs: [], jitterPercent: 0, retryAfterMaxMs: 3_600_000 };
 
-test('counts events that left EVENTS while nobody worked the slot', async ({ onTestFinished }) => {
-  const fixture = await startEngineFixture(onTestFinished);
-  const config = fixture.config();
-  const first = await fixture.serve(config);
-  const id = await fixture.publish();
-  await until('delivered', () => fixture.receiver.counts.has(id));
-  await first.stop();
-  for (let i = 0; i < 7; i++) await fixture.publish();
-  await fixture.broker.purge('EVENTS', 'events.>');
-  const second = await fixture.newEngine();
-  await second.start([config]);
-  await until('counted', () => second.lostEvents() === 7);
-  await second.stop();
-});
+for (const ordered of [false, true]) {
+  test(`counts events that left EVENTS while nobody worked the slot (ordered: ${ordered})`, async ({
+    onTestFinished,
+  }) => {
+    const fixture = await startEngineFixture(onTestFinished);
+    const config = fixture.config({}, { ordered });
+    const first = await fixture.serve(config);
+    const id = await fixture.publish();
+    await until('delivered', () => fixture.receiver.counts.has(id));
+    await first.stop();
+    for (let i = 0; i < 7; i++) await fixture.publish();
+    await fixture.broker.purge('EVENTS', 'events.>');
+    const second = await fixture.newEngine();
+    await second.start([config]);
+    await until('counted', () => second.lostEvents() === 7);
+    await second.stop();
+  });
 
-test('the first event of a new stream is no loss', async ({ onTestFinished }) => {
-  const fixture = await startEngineFixture(onTestFinished);
-  const engine = await fixture.newEngine();
-  expect(await fixture.broker.streamState('EVENTS')).toMatchObject({ firstSequence: 1, lastSequence: 0 });
-  const config = fixture.config();
-  await engine.start([config]);
-  await fixture.publish();
-  const floor = stateSubject(defaultStreamNames, engine.engine.slotOf('team-a', config.uid), 'floor');
-  const stored = async (): Promise<boolean> =>
-    (await fixture.broker.getLast(stateStream(defaultStreamNames), floor)) !== undefined;
-  await until('the slot looked at the stream', stored, 10_000);
-  expect(engine.lostEvents()).toBe(0);
-  await engine.stop();
-});
+  test('the first event of a new stream is no loss', async ({ onTestFinished }) => {
+    const fixture = await startEngineFixture(onTestFinished);
+    const engine = await fixture.newEngine();
+    expect(await fixture.broker.streamState('EVENTS')).toMatchObject({ firstSequence: 1, lastSequence: 0 });
+    const config = fixture.config({}, { ordered });
+    await engine.start([config]);
+    await fixture.publish();
+    const floor = stateSubject(defaultStreamNames, engine.engine.slotOf('team-a', config.uid), 'floor');
+    const stored = async (): Promise<boolean> =>
+      (await fixture.broker.getLast(stateStream(defaultStreamNames), floor)) !== undefined;
+    await until('the slot looked at the stream', stored, 10_000);
+    expect(engine.lostEvents()).toBe(0);
+    await engine.stop();
+  });
+}
 
 test('an event that left EVENTS while a large delivery of it waited is counted as lost', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
