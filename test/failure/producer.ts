@@ -104,7 +104,7 @@ class JetStreamProducer implements Producer {
     const id = `event-${number}`;
     const source = sources[number % sources.length] ?? '';
     const type = types[Math.floor(number / sources.length) % types.length] ?? '';
-    const data = JSON.stringify({ number, id, data: { columnId: 'status' } });
+    const data = JSON.stringify({ number, id, publishedAt: Date.now(), data: { columnId: 'status' } });
     try {
       const ack = await this.#client.publish(`events.${source}.${type}`, data, { msgID: id, timeout: confirmationMs });
       this.accepted.set(id, ack.seq);

@@ -119,10 +119,7 @@ export class Stand {
       natsUrl: this.natsUrl,
       name,
       ...options,
-      args: [
-        ...['--partitions', String(partitions), '--stream-replicas', String(this.natsServers.length)],
-        ...(options.args ?? []),
-      ],
+      args: [`--partitions=${partitions}`, `--stream-replicas=${this.natsServers.length}`, ...(options.args ?? [])],
     });
     this.#onEnd(async ({ task }) => {
       if (task.result?.state === 'fail' && operator.isRunning()) {
@@ -144,13 +141,32 @@ export class Stand {
   /** Applies Webhooks and waits until they are Active: owed are the events stored from then on. */
   async createWebhooks(specs: readonly WebhookSpec[]): Promise<void> {
     await this.plane.apply(specs.map((spec) => JSON.stringify(this.#manifest(spec))).join('\n---\n'));
-    await Promise.all(specs.map((spec) => this.waitForCondition(spec, 'Active', 'True', 60_000)));
+    const uids = await this.#uidsOnceActive(specs);
     const owedAfter = (await this.broker.streamState(defaultStreamNames.events)).lastSequence;
-    for (const { namespace, name, events = ['item.created'], delivery } of specs) {
-      const { uid } = (await this.#webhook({ namespace, name })).metadata;
+    for (const [index, { namespace, name, events = ['item.created'], delivery }] of specs.entries()) {
+      const uid = uids[index] ?? '';
       const ordered = delivery?.ordered === true;
       this.books.webhooks.set(`${namespace}/${name}`, { uid, name, source: namespace, events, owedAfter, ordered });
     }
+  }
+
+  /** By lists: there may be a thousand. */
+  async #uidsOnceActive(specs: readonly WebhookSpec[]): Promise<readonly string[]> {
+    const namespaces = [...new Set(specs.map(({ namespace }) => namespace))];
+    const uids = new Map<string, string>();
+    const areActive = async (): Promise<boolean> => {
+      for (const namespace of namespaces) {
+        const { items } = await this.#get<{ readonly items: readonly WebhookObject[] }>(namespace);
+        for (const { metadata, status } of items) {
+          const isActive =
+            status?.conditions?.some((each) => each.type === 'Active' && each.status === 'True') === true;
+          if (isActive) uids.set(`${namespace}/${metadata.name}`, metadata.uid);
+        }
+      }
+      return specs.every(({ namespace, name }) => uids.has(`${namespace}/${name}`));
+    };
+    await until(`${specs.length} Webhooks are Active`, areActive, 60_000 + specs.length * 50);
+    return specs.map(({ namespace, name }) => uids.get(`${namespace}/${name}`) ?? '');
   }
 
   /** From now on the Webhook is owed nothing. */
@@ -215,11 +231,16 @@ export class Stand {
     await until(what, async () => (await this.status(webhook)).conditions[type]?.status === status, timeoutMs);
   }
 
-  async #webhook({ namespace, name }: Pick<WebhookSpec, 'namespace' | 'name'>): Promise<WebhookObject> {
-    const path = `/apis/webhook-operator.dev/v1alpha1/namespaces/${namespace}/webhooks/${name}`;
+  #webhook({ namespace, name }: Pick<WebhookSpec, 'namespace' | 'name'>): Promise<WebhookObject> {
+    return this.#get<WebhookObject>(namespace, `/${name}`);
+  }
+
+  /** @param rest of the path; without it they are listed */
+  async #get<T>(namespace: string, rest = ''): Promise<T> {
+    const path = `/apis/webhook-operator.dev/v1alpha1/namespaces/${namespace}/webhooks${rest}`;
     const response = await this.plane.request('GET', path);
     if (response.status !== 200) throw new Error(`${path}: ${response.status} ${response.body}`);
-    return JSON.parse(response.body) as WebhookObject;
+    return JSON.parse(response.body) as T;
   }
 
   /** Waits until every slot has an owner among `operators`, and for 8 s none has changed hands. */
@@ -286,7 +307,7 @@ export async function memberOf(operator: OperatorProcess): Promise<string> {
 }
 
 interface WebhookObject {
-  readonly metadata: { readonly uid: string };
+  readonly metadata: { readonly name: string; readonly uid: string };
   readonly status?: Omit<StatusView, 'conditions'> & {
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
   };
