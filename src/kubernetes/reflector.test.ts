@@ -192,6 +192,9 @@ describe('Reflector', () => {
 
   it('says how long it has heard nothing', async () => {
     await synced();
+    // The watch must stand before time passes, or its own deadline ends it.
+    put('live');
+    await eventually(() => reflector.get('a/live') !== undefined);
     clock.advance(42_000);
     expect(reflector.lastEventAgeSeconds()).toBeGreaterThanOrEqual(42);
     await server.lastWatch.event('BOOKMARK', { metadata: { resourceVersion: '200' } });
