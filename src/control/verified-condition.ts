@@ -2,7 +2,7 @@ import type { NewCondition } from '../api/conditions.ts';
 import { findCondition } from '../api/conditions.ts';
 import { annotations } from '../api/metadata.ts';
 import { formatTime } from '../api/time.ts';
-import type { Verification, WebhookState } from '../delivery/webhook-state.ts';
+import { hasProved, type Verification, type WebhookState } from '../delivery/webhook-state.ts';
 import type { LaneView, VerificationProgress } from './lane-view.ts';
 import type { Resolution } from './resolution.ts';
 import type { ProjectionInput } from './status-projection.ts';
@@ -16,9 +16,7 @@ export function isURLVerified(
   { urlHash, config }: Pick<Resolution, 'urlHash' | 'config'>,
   state: WebhookState,
 ): boolean {
-  const { verification, owed } = state;
-  if (urlHash === undefined || owed === undefined || verification?.urlHash !== urlHash) return false;
-  return verification.reason !== 'NotRequired' || (config?.verification ?? 'None') === 'None';
+  return hasProved(state, urlHash, config?.verification ?? 'None');
 }
 
 /**

@@ -17,7 +17,7 @@ import { SlotIntake } from './slot-intake.ts';
 import { parseWebhookState, StateKeeper } from './state-keeper.ts';
 import type { WebhookConfig } from './webhook-config.ts';
 import type { FoundCounts, LaneOptions, WebhookLane } from './webhook-lane.ts';
-import { initialState, type Verification, type WebhookState } from './webhook-state.ts';
+import { initialState, isOrdered, type Verification, type WebhookState } from './webhook-state.ts';
 
 /** How long a new owner waits after it raised the generation: longer than a stale owner works without reading its claim. */
 const takeoverWaitMs = 5000;
@@ -41,8 +41,7 @@ export interface SlotOptions {
   readonly acks: AckCollector;
   readonly logger: Logger;
   /** Services that all slots of the process share. */
-  readonly shared: Omit<LaneServices, 'slot' | 'claim' | 'writes' | 'logger' | 'loadContent'> &
-    Pick<LaneServices, 'loadContent'>;
+  readonly shared: Omit<LaneServices, 'slot' | 'claim' | 'writes' | 'logger'>;
   readonly laneMetrics: (config: WebhookConfig) => LaneMetrics;
   readonly slotMetrics: SlotMetrics;
 }
@@ -180,7 +179,12 @@ export class Slot {
 
   async #orderedWait(configs: readonly WebhookConfig[], takenAt: number): Promise<void> {
     const { clock } = this.#options;
-    const longest = Math.max(0, ...configs.map(({ delivery }) => (delivery.ordered ? longestAttemptMs(delivery) : 0)));
+    const longest = Math.max(
+      0,
+      ...configs.map((config) =>
+        isOrdered(this.#states.get(config.uid)?.value, config) ? longestAttemptMs(config.delivery) : 0,
+      ),
+    );
     if (longest === 0) return;
     this.#orderedMayWork = false;
     await sleep(clock, takenAt + takeoverWaitMs + longest - clock.monotonic());
@@ -253,8 +257,7 @@ export class Slot {
       found: found(uid),
     };
     // As it was when the webhook was first seen: its events lie where that says.
-    const { mode } = keeper.state;
-    if (mode === undefined ? config.delivery.ordered : mode === 'Ordered') {
+    if (isOrdered(keeper.state, config)) {
       const lane = new OrderedLane(options, {
         broker: this.#options.broker,
         names: this.#options.names,

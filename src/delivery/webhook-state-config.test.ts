@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { deliverySettings } from './settings.fixture.ts';
 import type { ReactivateBy } from './webhook-config.ts';
 import { disabledState, webhookState } from './webhook-state.fixture.ts';
-import { configApplied, initialState } from './webhook-state.ts';
+import { configApplied, initialState, isOrdered } from './webhook-state.ts';
 import { webhookConfig, webhookTarget } from './webhook.fixture.ts';
 
 const otherTarget = webhookTarget({ urlHash: 'sha256:other' });
@@ -31,6 +31,10 @@ describe('a webhook seen for the first time', () => {
     const config = webhookConfig();
     const ordered = { ...config, delivery: { ...config.delivery, ordered: true } };
     expect(initialState(ordered).mode).toBe('Ordered');
+    expect(isOrdered(initialState(ordered), config)).toBe(true);
+    expect(isOrdered(initialState(config), ordered)).toBe(false);
+    expect(isOrdered(webhookState(), ordered)).toBe(true);
+    expect(isOrdered(undefined, ordered)).toBe(true);
   });
 
   test('may have no URL yet', () => {

@@ -203,15 +203,30 @@ export function verified(state: WebhookState, verification: Verification, owed: 
   };
 }
 
+/** Whether deliveries are kept in order: as it was when the webhook was first seen, whatever spec and class say by now. */
+export function isOrdered(
+  state: Pick<WebhookState, 'mode'> | undefined,
+  config: Pick<WebhookConfig, 'delivery'>,
+): boolean {
+  return state?.mode === undefined ? config.delivery.ordered : state.mode === 'Ordered';
+}
+
 /** Whether the URL in the spec has proved itself as far as the class asks for it now. */
 export function isVerified(
   state: Pick<WebhookState, 'owed' | 'verification'>,
   config: Pick<WebhookConfig, 'target' | 'verification'>,
 ): boolean {
-  const { owed, verification } = state;
-  if (config.target === undefined || owed === undefined || verification === undefined) return false;
-  if (verification.urlHash !== config.target.urlHash) return false;
-  return verification.reason !== 'NotRequired' || config.verification === 'None';
+  return hasProved(state, config.target?.urlHash, config.verification);
+}
+
+/** The same for a URL of which no more than its hash is known; undefined `urlHash` = there is none. */
+export function hasProved(
+  { owed, verification }: Pick<WebhookState, 'owed' | 'verification'>,
+  urlHash: string | undefined,
+  method: WebhookConfig['verification'],
+): boolean {
+  if (urlHash === undefined || owed === undefined || verification?.urlHash !== urlHash) return false;
+  return verification.reason !== 'NotRequired' || method === 'None';
 }
 
 export interface AttemptContext {

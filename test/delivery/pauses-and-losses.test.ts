@@ -165,6 +165,23 @@ test('a webhook stays in the order in which it was first seen, whatever its clas
   await second.stop();
 });
 
+test('after a crash an ordered webhook waits for the attempt of its former owner, whatever its class says now', async ({
+  onTestFinished,
+}) => {
+  const fixture = await startEngineFixture(onTestFinished);
+  const config = fixture.config({}, { ordered: true });
+  const first = await fixture.serve(config);
+  await first.crash();
+  const takenFrom = Date.now();
+  const second = await fixture.newEngine();
+  await second.start([{ ...config, generation: 2, delivery: { ...config.delivery, ordered: false } }]);
+  const id = await fixture.publish();
+  await until('delivered', () => fixture.receiver.counts.has(id));
+  // 5 s for the claim, then the longest that an attempt can last: 4 s here.
+  expect(Date.now() - takenFrom).toBeGreaterThan(8500);
+  await second.stop();
+});
+
 test('a lane with a bad streak makes one attempt at a time', async ({ onTestFinished }) => {
   const fixture = await startEngineFixture(onTestFinished);
   const retry = { scheduleMs: [600_000], jitterPercent: 0, retryAfterMaxMs: 0 };
