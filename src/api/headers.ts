@@ -1,25 +1,7 @@
 import { z } from 'zod';
+import { connectionHeaders, ownHeaderPrefix } from '../delivery/forbidden-headers.ts';
 import { valueSourceSchema } from './references.ts';
 import { matches, matchesNot, withRules } from './rules.ts';
-
-/**
- * Headers that a user can't set, lower case: they belong to the connection (RFC 9110 section 7.6.1, RFC 9112) or decide
- * where the request goes. `webhook-*` is ours.
- */
-const deniedHeaders = [
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-] as const;
 
 /** A regular expression that matches without regard to case, without flags (CEL has none). */
 function anyCase(text: string): string {
@@ -32,10 +14,13 @@ const nameSchema = withRules(z.string().min(1).max(128), [
     'headers: name must be a header name: letters, digits and punctuation without spaces, quotes and colons',
   ),
   matchesNot(
-    `^(${deniedHeaders.map(anyCase).join('|')})$`,
+    `^(${connectionHeaders.map(anyCase).join('|')})$`,
     'headers: name must not be host, content-length or a header of the connection: the operator sets those',
   ),
-  matchesNot(`^${anyCase('webhook-')}`, 'headers: name must not begin with webhook-: the operator sets those headers'),
+  matchesNot(
+    `^${anyCase(ownHeaderPrefix)}`,
+    'headers: name must not begin with webhook-: the operator sets those headers',
+  ),
 ]);
 
 const headerSchema = withRules(

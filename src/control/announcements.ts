@@ -2,6 +2,7 @@
 import { eventReasons, type EventReason } from '../api/event-reasons.ts';
 import { annotations } from '../api/metadata.ts';
 import { formatTime } from '../api/time.ts';
+import { operationalPrefix } from '../delivery/pattern.ts';
 import { printableText } from '../delivery/printable.ts';
 import type { LossReason } from '../delivery/lane-services.ts';
 import type { ReactivateBy } from '../delivery/webhook-config.ts';
@@ -10,8 +11,6 @@ import type { VerificationFailure } from '../delivery/verification.ts';
 import { eventSubject } from '../jetstream/subjects.ts';
 import type { AnnouncedWebhook, Announcement, EventNote, OperationalEvent } from './announcement.ts';
 
-/** Event types of the operator's own. */
-const operationalPrefix = 'webhook-operator.';
 /** A limit of `events.k8s.io/v1`. */
 const maxNoteBytes = 1024;
 

@@ -1,5 +1,7 @@
 import { producerHeadersOf, type DeliveryRecord, type HeldBy, type LastFailure } from '../jetstream/delivery-record.ts';
+import type { StoredMessage } from '../jetstream/broker.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
+import { eventID, type EventSubject } from './event-identity.ts';
 
 /** An event as deliveries see it; one object is shared by every webhook that the event goes to. */
 export interface EventContent extends Omit<DeliveryEvent, 'data'> {
@@ -88,6 +90,26 @@ export class Delivery {
 export interface ParkedSchedule {
   /** Sequence of the park's confirmed schedule in RETRIES. */
   readonly sequence: number;
+}
+
+/** The content of an event as EVENTS hands it out. `streamIdentity`: see `streamIdentityOf`. */
+export function contentOfEvent(
+  message: StoredMessage,
+  { source, type }: Pick<EventSubject, 'source' | 'type'>,
+  streamIdentity: string,
+): EventContent {
+  const { sequence } = message;
+  const key = `${streamIdentity}-${sequence}`;
+  return {
+    key,
+    sequence,
+    id: eventID(message, key),
+    type,
+    source,
+    storedAt: message.timestamp,
+    data: message.data,
+    producer: message,
+  };
 }
 
 /** What of a delivery goes into a record of our streams. */

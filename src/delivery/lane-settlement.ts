@@ -26,7 +26,7 @@ export class LaneSettlement {
   async delivered(delivery: Delivery): Promise<void> {
     // Before anything else can see it: a copy that arrives while we write must not be sent.
     if (this.hasCopies(delivery)) this.#remember(delivery, { kind: 'Done' });
-    await this.#lane.persistNow();
+    await this.#lane.persist();
     await this.#cancelPark(delivery);
     this.#release(delivery);
   }
@@ -40,7 +40,7 @@ export class LaneSettlement {
       message: verdict.message,
       ...(statusCode === undefined ? {} : { statusCode }),
     };
-    if (mustPersist) await lane.persistNow();
+    if (mustPersist) await lane.persist();
     switch (next.kind) {
       case 'At':
         lane.countFailure(judged, 'retry');
@@ -274,7 +274,7 @@ export class LaneSettlement {
   /** What a disable, a reactivation or another URL brings about is written, and acked, only after the change itself is stored. */
   async #epochStored(): Promise<void> {
     // Again, because another change may come while one is stored.
-    while (!this.#lane.keeper.epochIsStored) await this.#lane.persistNow();
+    while (!this.#lane.keeper.epochIsStored) await this.#lane.persist();
   }
 
   #record(delivery: Delivery, fields: Partial<DeliveryRecord>): DeliveryRecord {

@@ -4,9 +4,9 @@ import type { HeldBy } from '../jetstream/delivery-record.ts';
 import { orderedConsumerSpec, takeOver } from '../jetstream/slot-consumers.ts';
 import type { StreamNames } from '../jetstream/subjects.ts';
 import type { AckCollector } from './ack-collector.ts';
-import { recordOf, type EventContent } from './delivery.ts';
+import { contentOfEvent, recordOf, type EventContent } from './delivery.ts';
 import { filterAccepts } from './event-filter.ts';
-import { eventID, parseEventSubject } from './event-identity.ts';
+import { parseEventSubject } from './event-identity.ts';
 import type { OrderedLane } from './ordered-lane.ts';
 import { matchesAnyPattern } from './pattern.ts';
 import { ClaimLostError } from './slot-claim.ts';
@@ -92,18 +92,8 @@ export class OrderedIntake {
   async #append(message: ConsumedMessage): Promise<void> {
     const lane = this.#lane;
     const subject = parseEventSubject(message.subject);
-    const key = `${this.#deps.streamIdentity()}-${message.sequence}`;
     if (subject !== undefined && matchesAnyPattern(lane.config.patterns, subject.type)) {
-      const content: EventContent = {
-        key,
-        sequence: message.sequence,
-        id: eventID(message, key),
-        type: subject.type,
-        source: subject.source,
-        storedAt: message.timestamp,
-        data: message.data,
-        producer: message,
-      };
+      const content = contentOfEvent(message, subject, this.#deps.streamIdentity());
       const unfiltered = lane.config.hold === 'InvalidSpec';
       if (lane.owes(content) && (unfiltered || filterAccepts(lane.config, lane, content))) {
         if (lane.dropsNewcomers) lane.metrics.skipped('dropped');

@@ -106,12 +106,6 @@ export class OrderedLane extends WebhookLane implements BudgetMember {
     this.pump();
   }
 
-  /** The backlog of this webhook is at its limit: one delivery is lost. */
-  backlogRefused(): void {
-    this.backlogFull = true;
-    this.countLost('BacklogFull', 1);
-  }
-
   /** Whether the intake's consumer should be working. */
   get mayConsume(): boolean {
     return this.state.owed !== undefined && this.#started && !this.stopped && !this.removed && !this.#draining;

@@ -61,16 +61,6 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
     return this.stopped;
   }
 
-  persistNow(): Promise<void> {
-    return this.persist();
-  }
-
-  /** The backlog of this webhook is at its limit: one delivery is lost. */
-  backlogRefused(): void {
-    this.backlogFull = true;
-    this.countLost('BacklogFull', 1);
-  }
-
   /** Takes a copy of a delivery from any of its origins but the backlog. */
   offer(arrival: Arrival): void {
     const { content, origin } = arrival;
@@ -361,12 +351,16 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
 
   override stop(): void {
     super.stop();
+    this.#halt();
+    this.working.clear();
+    this.#idle?.();
+  }
+
+  #halt(): void {
     this.drainage.stop();
     this.services.clock.clearTimer(this.#timer);
     this.services.budget.forget(this);
     this.#queue.clear();
-    this.working.clear();
-    this.#idle?.();
   }
 
   async drain(): Promise<void> {
@@ -383,10 +377,7 @@ export class ParallelLane extends WebhookLane implements BudgetMember, DrainOwne
   async remove(): Promise<void> {
     this.removed = true;
     this.stopped = true;
-    this.drainage.stop();
-    this.services.clock.clearTimer(this.#timer);
-    this.services.budget.forget(this);
-    this.#queue.clear();
+    this.#halt();
     for (const delivery of this.working.values()) {
       delivery.settleOrigin();
       for (const follower of delivery.followers ?? []) follower.origin.settle();

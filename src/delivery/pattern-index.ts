@@ -3,6 +3,8 @@
  * index serves one source.
  */
 
+import { operationalToken } from './pattern.ts';
+
 /** Cached types are dropped at this many references, so that producers with endless types cost no memory. */
 const maxCachedReferences = 65_536;
 
@@ -59,9 +61,9 @@ export class PatternIndex<T> {
     this.#matches += 1;
     const found: T[] = [];
     const tokens = type.split('.');
-    if (tokens[0] === 'webhook-operator' && tokens.length > 1) {
+    if (tokens[0] === operationalToken && tokens.length > 1) {
       // An operational event: wildcards in the first place don't get it.
-      const own = this.#root.children.get('webhook-operator');
+      const own = this.#root.children.get(operationalToken);
       if (own !== undefined) this.#collect(own, tokens, 1, found);
     } else {
       this.#collect(this.#root, tokens, 0, found);

@@ -7,8 +7,10 @@
 /** Longest pattern that is accepted, in characters. */
 export const maxPatternLength = 256;
 
-const operationalToken = 'webhook-operator';
-const operationalPrefix = `${operationalToken}.`;
+/** First token of the operator's own event types. */
+export const operationalToken = 'webhook-operator';
+/** What every event type of the operator's own begins with. */
+export const operationalPrefix = `${operationalToken}.`;
 
 /** What is wrong with an event pattern, for a person; undefined when it is valid. */
 export function patternProblem(pattern: string): string | undefined {

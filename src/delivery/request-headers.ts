@@ -1,6 +1,7 @@
 /** The headers of one attempt (`docs/delivery.md`). */
 import { version } from '../version.ts';
 import type { DeliveryEvent } from './delivery-event.ts';
+import { connectionHeaders, ownHeaderPrefix } from './forbidden-headers.ts';
 import { isFieldName, isFieldValue, percentEncoded } from './field-value.ts';
 import { PayloadInvalidError } from './payload-error.ts';
 import type { Payload } from './payload.ts';
@@ -20,21 +21,7 @@ export interface HeaderInput {
   readonly signature?: string;
 }
 
-const forbidden = new Set([
-  'host',
-  'content-length',
-  // Hop-by-hop, RFC 9110 (7.6.1) and RFC 2616 (13.5.1); `expect` is between us and the next hop too.
-  'connection',
-  'expect',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+const forbidden: ReadonlySet<string> = new Set(connectionHeaders);
 
 /** Event types may be any UTF-8; obs-text in a header would reach the receiver as Latin-1. */
 const visibleASCII = /^[\x21-\x7e]+$/;
@@ -42,7 +29,7 @@ const visibleASCII = /^[\x21-\x7e]+$/;
 /** Headers that a user can't set, in any case: `host`, `content-length`, hop-by-hop ones and `webhook-*`. */
 export function isForbiddenHeader(name: string): boolean {
   const lower = name.toLowerCase();
-  return forbidden.has(lower) || lower.startsWith('webhook-');
+  return forbidden.has(lower) || lower.startsWith(ownHeaderPrefix);
 }
 
 /** What is wrong with a header of the user's, for a person, without the value; undefined when it can be sent. */

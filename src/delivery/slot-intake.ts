@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.ts';
 import type { ConsumedMessage } from '../jetstream/broker.ts';
-import { decodeRecord } from '../jetstream/delivery-record.ts';
+import { decodeRecord, type DeliveryRecord } from '../jetstream/delivery-record.ts';
 import { parseDeliverySubject } from '../jetstream/subjects.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { AckCollector } from './ack-collector.ts';
 import type { ConfirmedWrites } from './confirmed-write.ts';
-import { contentOf, type Arrival, type EventContent } from './delivery.ts';
-import { eventID, parseEventSubject } from './event-identity.ts';
+import { contentOf, contentOfEvent, type Arrival } from './delivery.ts';
+import { parseEventSubject } from './event-identity.ts';
 import { filterAccepts } from './event-filter.ts';
 import { EventTracker } from './event-tracker.ts';
 import { engineLimits } from './lane-services.ts';
@@ -162,17 +162,7 @@ export class SlotIntake {
       return;
     }
     const { clock, memory } = this.#options;
-    const key = `${this.#streamIdentity}-${sequence}`;
-    const content: EventContent = {
-      key,
-      sequence,
-      id: eventID(message, key),
-      type: subject.type,
-      source: subject.source,
-      storedAt: message.timestamp,
-      data: message.data,
-      producer: message,
-    };
+    const content = contentOfEvent(message, subject, this.#streamIdentity);
     const mayHaveCopies = sequence <= this.#workedThrough || message.deliveryCount > 1;
     const tracker = new EventTracker(message, clock.monotonic(), this.#eventSettled, mayHaveCopies);
     this.#pending.set(sequence, tracker);
@@ -217,7 +207,7 @@ export class SlotIntake {
     }
     const lane = this.#options.lane(uid);
     if (!(lane instanceof ParallelLane)) {
-      this.#scheduleAgain(uid, message);
+      this.#scheduleAgain(uid, record, message);
       return;
     }
     const { firstAttemptAt, last, scheduleID } = record;
@@ -234,10 +224,8 @@ export class SlotIntake {
 
   // Nobody is there to want it, but that may only mean that the Webhook is not known yet: the sweep of deleted Webhooks, which
   // asks the API server twice, removes it if it is gone.
-  #scheduleAgain(uid: string, message: ConsumedMessage): void {
+  #scheduleAgain(uid: string, record: DeliveryRecord, message: ConsumedMessage): void {
     const { acks, clock, logger, retries, slot, writes } = this.#options;
-    const record = decodeRecord(message);
-    if (record === undefined) return;
     writes
       .run('unknown retry', () => retries.schedule(slot, uid, record, clock.now() + unknownRetryDelayMs))
       .then(

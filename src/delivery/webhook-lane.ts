@@ -204,7 +204,7 @@ export abstract class WebhookLane {
   }
 
   /** Stores every change made so far, then tells the world. Throws `ClaimLostError`. */
-  protected async persist(): Promise<void> {
+  async persist(): Promise<void> {
     if (this.keeper.isDirty) await this.keeper.persist();
     for (const { transitions, eventType } of this.#unannounced.splice(0)) {
       this.services.listener.transitioned(this.uid, transitions, eventType);
@@ -343,6 +343,12 @@ export abstract class WebhookLane {
   /** Shows a failed attempt and what follows from it in the metrics. */
   countFailure({ verdict, durationMs }: JudgedFailure, outcome: 'retry' | 'dead_letter' | 'held'): void {
     this.metrics.failed(outcome, verdict.reason, verdict.statusCode, durationMs / 1000);
+  }
+
+  /** The backlog of this webhook is at its limit: one delivery is lost. */
+  backlogRefused(): void {
+    this.backlogFull = true;
+    this.countLost('BacklogFull', 1);
   }
 
   /** Counts deliveries that can't be delivered any more. */

@@ -46,6 +46,11 @@ export const rooms: Readonly<Record<string, Room>> = {
       { to: 'node:fs', from: ['generate.ts'], why: 'the command that writes the CRDs; nothing imports it' },
       { to: 'node:url', from: ['generate.ts'], why: 'the same' },
       { to: 'delivery/', typesOnly: true, why: 'a spec resolves to what the engine takes' },
+      {
+        to: 'src/delivery/forbidden-headers.ts',
+        from: ['headers.ts'],
+        why: 'pure: what a request reserves for itself',
+      },
     ],
   },
   delivery: {
